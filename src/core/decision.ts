@@ -1,0 +1,62 @@
+// What was decided at one instant, and why: the only thing that gRPC, metrics, API, tables and reports read.
+import type { Capacity } from './capacity/question.ts'
+import type { ReplicaCounts } from './observation.ts'
+import type { ClassId, PolicyId, Role, VariantId } from './policy.ts'
+import type { Reading } from './reading.ts'
+import type { Reason } from './reason.ts'
+
+export interface Decision {
+  readonly at: number
+  /** Sorted by id. */
+  readonly policies: readonly PolicyDecision[]
+  readonly costPerHour: CostPerHour
+  readonly warnings: readonly string[]
+}
+
+export interface CostPerHour {
+  /** What runs now, where the counts are known. */
+  readonly now: Reading
+  /** What the emitted targets will cost. */
+  readonly target: Reading
+}
+
+export interface PolicyDecision {
+  readonly id: PolicyId
+  readonly name: string
+  readonly namespace: string
+  readonly model: string
+  /** `held`: something was missing or unsolved and the last targets stand. */
+  readonly status: 'planned' | 'shortfall' | 'held'
+  readonly classes: readonly ClassDecision[]
+  readonly variants: readonly VariantDecision[]
+  readonly costPerHour: CostPerHour
+  readonly reasons: readonly Reason[]
+}
+
+export interface ClassDecision {
+  readonly id: ClassId
+  readonly name: string
+  /** Requests per second that arrive now. */
+  readonly demand: Reading
+  /** Requests per second that the plan is made for. */
+  readonly plannedFor: Reading
+  readonly shortfall: Reading
+  /** Share of requests within the SLO's bounds, as the fleet's own histograms say. */
+  readonly attainment: { readonly ttft: Reading; readonly itl: Reading }
+}
+
+export interface VariantDecision {
+  readonly id: VariantId
+  readonly name: string
+  readonly role: Role
+  readonly replicas: Reading<ReplicaCounts>
+  /** What the optimizer wants; missing where it could not be asked. */
+  readonly wanted: Reading
+  /** What is emitted; missing means that callers get an error, so that KEDA holds. */
+  readonly target: Reading
+  /** What the HPA in front will make of it, its dead band considered. */
+  readonly effective: Reading
+  readonly capacity: Readonly<Record<string, Capacity>>
+  readonly costPerReplicaHour: number
+  readonly reasons: readonly Reason[]
+}

@@ -1,0 +1,55 @@
+// A histogram as rates per bucket: what `sum by (le) (rate(x_bucket[w]))` says, made non-cumulative.
+// Quantiles interpolate linearly inside a bucket, as PromQL's histogram_quantile does, so that a number
+// here and one in a Grafana panel agree.
+
+export interface Histogram {
+  /** Finite upper edges, ascending. */
+  readonly upperBounds: readonly number[]
+  /** Events per second in each bucket; one longer than `upperBounds`, the last being +Inf. */
+  readonly perSecond: readonly number[]
+  /** Sum of the observed values, per second: `rate(x_sum[w])`. */
+  readonly sumPerSecond: number
+}
+
+export function eventsPerSecond(histogram: Histogram): number {
+  return histogram.perSecond.reduce((total, rate) => total + rate, 0)
+}
+
+/** Mean of the observed values, or undefined where nothing was observed. */
+export function mean(histogram: Histogram): number | undefined {
+  const events = eventsPerSecond(histogram)
+  return events > 0 ? histogram.sumPerSecond / events : undefined
+}
+
+/** The q-quantile (0..1), or undefined where nothing was observed. In the +Inf bucket: the last finite edge. */
+export function quantile(histogram: Histogram, q: number): number | undefined {
+  const events = eventsPerSecond(histogram)
+  if (!(events > 0)) return undefined
+  const rank = q * events
+  let below = 0
+  let lower = 0
+  for (let i = 0; i < histogram.upperBounds.length; i++) {
+    const upper = histogram.upperBounds[i] ?? 0
+    const inBucket = histogram.perSecond[i] ?? 0
+    if (below + inBucket >= rank && inBucket > 0) return lower + (upper - lower) * ((rank - below) / inBucket)
+    below += inBucket
+    lower = upper
+  }
+  return lower
+}
+
+/** Share of events at or below `value`, linear inside a bucket; undefined where nothing was observed. */
+export function shareWithin(histogram: Histogram, value: number): number | undefined {
+  const events = eventsPerSecond(histogram)
+  if (!(events > 0)) return undefined
+  let below = 0
+  let lower = 0
+  for (let i = 0; i < histogram.upperBounds.length; i++) {
+    const upper = histogram.upperBounds[i] ?? 0
+    const inBucket = histogram.perSecond[i] ?? 0
+    if (value < upper) return (below + inBucket * Math.max(0, (value - lower) / (upper - lower))) / events
+    below += inBucket
+    lower = upper
+  }
+  return below / events
+}

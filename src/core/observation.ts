@@ -1,0 +1,58 @@
+// What the world looked like at one instant of the tick grid: plain JSON, so that it can be recorded,
+// replayed and attached to a bug report. It holds names and numbers, never addresses or secrets.
+import type { Histogram } from './histogram.ts'
+import type { ClassId, VariantId } from './policy.ts'
+import type { Reading } from './reading.ts'
+
+export interface Observation {
+  readonly format: 'mixscaler-observation/1'
+  /** Seconds since the epoch. The only time that the decision knows. */
+  readonly at: number
+  readonly variants: Readonly<Record<VariantId, VariantSignals>>
+  readonly classes: Readonly<Record<ClassId, ClassSignals>>
+  /** GPUs per pool as discovered from nodes; pools that the policies fix are not asked for. */
+  readonly pools: Readonly<Record<string, Reading>>
+  /** What looked wrong while observing: doubled series, unknown pods, a label that matches nothing. */
+  readonly warnings: readonly string[]
+}
+
+/** Sums over a variant's replicas unless said; rates per second over the observation window. */
+export interface VariantSignals {
+  readonly replicas: Reading<ReplicaCounts>
+  /** Replicas that report metrics now. */
+  readonly reporting: Reading
+  readonly running: Reading
+  readonly waiting: Reading
+  /** d(running + waiting)/dt over the window: positive while a queue builds. */
+  readonly inSystemGrowthPerSecond: Reading
+  /** Requests finished per second, aborted ones included: they too arrived and took capacity. */
+  readonly completionsPerSecond: Reading
+  readonly generationTokensPerSecond: Reading
+  readonly preemptionsPerSecond: Reading
+  /** Prompt and output tokens per request, by finish time. */
+  readonly promptTokens: Reading<Histogram>
+  readonly outputTokens: Reading<Histogram>
+  /** Seconds. */
+  readonly ttft: Reading<Histogram>
+  readonly itl: Reading<Histogram>
+  /** 0..1: share of prompt tokens found in the prefix cache. */
+  readonly prefixHitRate: Reading
+  /** 0..1, mean over replicas. */
+  readonly kvUsage: Reading
+  /** KV cache of one replica, tokens. */
+  readonly kvTokensPerReplica: Reading
+}
+
+export interface ReplicaCounts {
+  /** What the scale target asks for (spec.replicas). */
+  readonly desired: number
+  readonly ready: number
+  readonly starting: number
+  readonly terminating: number
+}
+
+/** Answers to the queries of the policy's author; absent keys were not asked for. */
+export interface ClassSignals {
+  readonly requestsPerSecond?: Reading
+  readonly backlogTokens?: Reading
+}

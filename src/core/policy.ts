@@ -1,0 +1,163 @@
+// The policy as the decision reads it: parsed, validated, defaults applied, units in the names.
+// YAML and its error messages live in src/policy; docs/POLICY.md explains every field to its users.
+import type { Profile } from './profile.ts'
+
+/** `namespace/policy`, `namespace/policy/variant` and `namespace/policy/class`: unique over all files. */
+export type PolicyId = string
+export type VariantId = string
+export type ClassId = string
+
+export type Role = 'unified' | 'prefill' | 'decode'
+
+/** A bound on a percentile: `{ percentile: 0.95, seconds: 1 }` reads "p95 within 1 s". */
+export interface LatencyBound {
+  readonly percentile: number
+  readonly seconds: number
+}
+
+export type ServiceLevel =
+  /** At least one bound is present. `itl` is per token; `tpot` the mean gap of one request. */
+  | {
+      readonly kind: 'interactive'
+      readonly ttft?: LatencyBound
+      readonly itl?: LatencyBound
+      readonly tpot?: LatencyBound
+    }
+  /** Work that may wait, as long as each piece is complete within this time of its arrival. */
+  | { readonly kind: 'latencyTolerant'; readonly completeWithinSeconds: number }
+
+export type DemandSource =
+  /** What arrives at the engines of the variants that serve this class, less what other sources account for. */
+  | { readonly kind: 'engine' }
+  /** PromQL of the policy's author: requests per second, and for tolerant classes the waiting tokens. */
+  | { readonly kind: 'query'; readonly requestsPerSecond?: string; readonly backlogTokens?: string }
+
+/** Mean lengths assumed until the histograms have something to say. Tokens per request. */
+export interface AssumedShape {
+  readonly promptTokens: number
+  readonly outputTokens: number
+}
+
+export interface TrafficClass {
+  readonly id: ClassId
+  readonly name: string
+  /** 0 is served first. */
+  readonly priority: number
+  readonly serviceLevel: ServiceLevel
+  readonly demand: DemandSource
+  readonly assumedShape: AssumedShape
+}
+
+export interface ScaleTarget {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly name: string
+}
+
+/** How a variant's pods are recognised in the metrics, best first (reference: docs/METRICS.md). */
+export type PodMatch =
+  /** A label on the series, put there by target relabelling. */
+  | { readonly kind: 'label'; readonly label: string; readonly value: string }
+  /** The controller that owns the pod, from kube-state-metrics or, without it, from the pod's name. */
+  | { readonly kind: 'owner' }
+  /** A regular expression on the pod's name, anchored at both ends. */
+  | { readonly kind: 'pattern'; readonly pattern: string }
+
+export interface Accelerator {
+  readonly type: string
+  /** GPUs that one replica takes; for a LeaderWorkerSet the whole group. */
+  readonly countPerReplica: number
+}
+
+/** What the engine was started with. Absent: read from the metrics, else the engine's default. */
+export interface EngineLimits {
+  readonly maxNumSeqs?: number
+  readonly maxNumBatchedTokens?: number
+  readonly kvTokens?: number
+}
+
+export interface ReplicaBounds {
+  readonly min: number
+  readonly max: number
+}
+
+export interface Variant {
+  readonly id: VariantId
+  readonly name: string
+  readonly role: Role
+  readonly scaleTarget: ScaleTarget
+  readonly pods: PodMatch
+  readonly accelerator: Accelerator
+  /** The pool its GPUs come from; the accelerator's type unless the policy names another. */
+  readonly pool: string
+  /** Dollars (or any one currency) per replica and hour. */
+  readonly costPerHour: number
+  readonly replicas: ReplicaBounds
+  readonly startupSeconds: number
+  readonly engine: EngineLimits
+  readonly profile: Profile
+  /** Prefill and decode variants that can hand KV to each other share a group. Absent on unified ones. */
+  readonly transferGroup?: string
+  /** Names of the classes it may serve; absent: all of its policy. */
+  readonly classes?: readonly string[]
+  /** At most this share of a class's traffic on this variant (spot capacity); 1 = no cap. */
+  readonly maxShare: number
+  /** At least this share of each class it serves on this variant, so that no GPU type carries all; 0 = none. */
+  readonly minShare: number
+}
+
+export interface StepLimits {
+  /** Replicas that may be added, or removed, in one decision. Absent: no limit. */
+  readonly up?: number
+  readonly down?: number
+}
+
+export interface Behavior {
+  /** Added to demand before sizing, as a share of it: 0.1 plans for 110 %. */
+  readonly headroom: number
+  /** A lower target waits until the highest one wanted within this window is lower too. */
+  readonly scaleDownHoldSeconds: number
+  readonly stepLimits: StepLimits
+  /** Carry the load after losing this many replicas of any one variant. */
+  readonly surviveReplicas: number
+  /** The HPA's dead band in force: 0.1 unless every HPA has `tolerance: 0`. */
+  readonly hpaTolerance: number
+  /** How long the last decision stands when nothing new can be observed; then callers get UNAVAILABLE. */
+  readonly stalenessBudgetSeconds: number
+  readonly budgetPerHour?: number
+  /** Capacity is sized for `slo x sloMargin`: the margin is on the SLO, not on the rate. */
+  readonly sloMargin: number
+  /** No replica is planned above this share of its saturation rate. */
+  readonly maxLoad: number
+}
+
+export interface ScalingPolicy {
+  readonly id: PolicyId
+  readonly name: string
+  readonly namespace: string
+  /** The model as people name it, and the `model_name` values under which the engines report it. */
+  readonly model: string
+  readonly servedNames: readonly string[]
+  readonly classes: readonly TrafficClass[]
+  readonly variants: readonly Variant[]
+  readonly behavior: Behavior
+}
+
+export interface Pool {
+  readonly name: string
+  /** GPUs; absent: discovered from nodes, else unlimited. */
+  readonly gpus?: number
+}
+
+/** Everything that the policy files say, together. Sorted by id, so that equal files give equal plans. */
+export interface PolicySet {
+  readonly policies: readonly ScalingPolicy[]
+  readonly pools: readonly Pool[]
+  /** Namespaces whose ScaledObjects may ask for a policy, beyond its own: policy id to namespaces. */
+  readonly alsoAllowed: Readonly<Record<PolicyId, readonly string[]>>
+}
+
+/** Whether a variant may serve a class at all. */
+export function serves(variant: Variant, trafficClass: TrafficClass): boolean {
+  return variant.classes === undefined || variant.classes.includes(trafficClass.name)
+}

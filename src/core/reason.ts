@@ -1,0 +1,109 @@
+// Why a number is what it is, as data. Text is made here once, so that the table, the log, the page and
+// the API say the same sentence.
+import type { LimitedBy } from './capacity/question.ts'
+import type { MissingReason } from './reading.ts'
+
+export type Reason =
+  | { readonly kind: 'demand'; readonly class: string; readonly requestsPerSecond: number }
+  | {
+      readonly kind: 'carries'
+      readonly class: string
+      readonly share: number
+      readonly perReplica: number
+      readonly limitedBy: LimitedBy
+    }
+  | { readonly kind: 'cannotServe'; readonly class: string; readonly why: string }
+  | { readonly kind: 'atMin'; readonly min: number }
+  | { readonly kind: 'atMax'; readonly max: number }
+  | { readonly kind: 'poolFull'; readonly pool: string; readonly gpus: number }
+  | { readonly kind: 'overBudget'; readonly perHour: number }
+  | { readonly kind: 'notNeeded' }
+  | { readonly kind: 'holdDown'; readonly wanted: number; readonly untilSecond: number }
+  | { readonly kind: 'holdUntilReady'; readonly wanted: number; readonly waitingFor: string }
+  | { readonly kind: 'stepLimit'; readonly wanted: number; readonly limit: number }
+  | { readonly kind: 'deadBand'; readonly wanted: number; readonly reachable: number }
+  | { readonly kind: 'holdMissing'; readonly signal: string; readonly missing: MissingReason }
+  | { readonly kind: 'unknown'; readonly signal: string; readonly missing: MissingReason }
+  | { readonly kind: 'holdFailure'; readonly why: string }
+  | { readonly kind: 'shortfall'; readonly class: string; readonly requestsPerSecond: number }
+  | { readonly kind: 'guessedProfile'; readonly profile: string }
+  | { readonly kind: 'assumedShape'; readonly class: string }
+
+const limitNames: Readonly<Record<LimitedBy, string>> = {
+  ttft: 'TTFT',
+  itl: 'ITL',
+  tpot: 'TPOT',
+  kvCache: 'KV cache',
+  maxNumSeqs: 'max-num-seqs',
+  throughput: 'throughput',
+}
+
+const missingNames: Readonly<Record<MissingReason, string>> = {
+  backendDown: 'Prometheus does not answer',
+  noSeries: 'no such series',
+  noReplicas: 'nothing runs',
+  notANumber: 'the value is not a number',
+  infinite: 'the value is infinite',
+  stale: 'the newest sample is too old',
+  notScraped: 'the scrape fails',
+  idle: 'nothing happened in the window',
+  notReported: 'the engine does not report it',
+}
+
+export function limitName(limit: LimitedBy): string {
+  return limitNames[limit]
+}
+
+export function missingName(reason: MissingReason): string {
+  return missingNames[reason]
+}
+
+/** One sentence without its full stop. */
+export function sentence(reason: Reason): string {
+  switch (reason.kind) {
+    case 'demand':
+      return `${reason.class} needs ${rate(reason.requestsPerSecond)}`
+    case 'carries':
+      return `carries ${percent(reason.share)} of ${reason.class} at ${rate(reason.perReplica)} per replica, limited by ${limitName(reason.limitedBy)}`
+    case 'cannotServe':
+      return `cannot serve ${reason.class}: ${reason.why}`
+    case 'atMin':
+      return `at its minimum of ${reason.min}`
+    case 'atMax':
+      return `at its maximum of ${reason.max}`
+    case 'poolFull':
+      return `pool ${reason.pool} has no more than ${reason.gpus} GPUs`
+    case 'overBudget':
+      return `the budget of $${reason.perHour.toFixed(2)}/h is spent`
+    case 'notNeeded':
+      return 'not needed: others carry the demand more cheaply'
+    case 'holdDown':
+      return `holds before going down to ${reason.wanted}`
+    case 'holdUntilReady':
+      return `stays above ${reason.wanted} until ${reason.waitingFor} is ready`
+    case 'stepLimit':
+      return `moves towards ${reason.wanted} by steps of at most ${reason.limit}`
+    case 'deadBand':
+      return `the HPA would ignore ${reason.wanted}; ${reason.reachable} is the nearest count it acts on`
+    case 'holdMissing':
+      return `holds: ${reason.signal} is missing (${missingName(reason.missing)})`
+    case 'unknown':
+      return `no target: ${reason.signal} is missing (${missingName(reason.missing)})`
+    case 'holdFailure':
+      return `holds: ${reason.why}`
+    case 'shortfall':
+      return `${rate(reason.requestsPerSecond)} of ${reason.class} cannot be carried`
+    case 'guessedProfile':
+      return `sized by the estimate ${reason.profile}, not by a measured profile`
+    case 'assumedShape':
+      return `request lengths of ${reason.class} are assumed: none observed yet`
+  }
+}
+
+function rate(requestsPerSecond: number): string {
+  return `${requestsPerSecond < 10 ? requestsPerSecond.toFixed(2) : requestsPerSecond.toFixed(1)} req/s`
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`
+}
