@@ -26,3 +26,20 @@ export interface Profile {
 
 /** `good` and `fair` are measured; `stated` stands in the policy; `guess` is a roofline estimate. */
 export type ProfileQuality = 'good' | 'fair' | 'stated' | 'guess'
+
+/** What a policy says about a variant when it asks for a profile. */
+export interface WantedProfile {
+  /** A name of the library, where the policy gives one. */
+  readonly name?: string
+  readonly model: string
+  readonly acceleratorType: string
+  /** GPUs per replica: the tensor-parallel degree unless the policy says otherwise. */
+  readonly acceleratorCount: number
+}
+
+export type FoundProfile =
+  | { readonly kind: 'found'; readonly profile: Profile }
+  /** The nearest names, for the message. */
+  | { readonly kind: 'notFound'; readonly nearest: readonly string[] }
+
+export type ResolveProfile = (wanted: WantedProfile) => FoundProfile

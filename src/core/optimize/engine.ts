@@ -1,0 +1,47 @@
+// The port behind which solvers stand. A program is sparse arrays, never text: Kubernetes names contain
+// characters that LP formats read as arithmetic. Limits are counts, so that a replay cannot disagree.
+
+export interface LinearProgram {
+  readonly columns: readonly Column[]
+  readonly rows: readonly Row[]
+}
+
+/** A variable with its objective coefficient (the objective is minimized). */
+export interface Column {
+  readonly cost: number
+  readonly lower: number
+  readonly upper: number
+  readonly integer: boolean
+}
+
+/** lower <= sum of coefficient x column <= upper; infinite where one-sided. */
+export interface Row {
+  readonly lower: number
+  readonly upper: number
+  readonly entries: readonly Entry[]
+}
+
+export interface Entry {
+  readonly column: number
+  readonly coefficient: number
+}
+
+export interface EngineLimits {
+  readonly relativeGap: number
+  readonly maxNodes: number
+}
+
+export type EngineAnswer =
+  /** `values[i]` belongs to `columns[i]`. Not to be trusted before it is checked. */
+  | { readonly status: 'solved'; readonly values: readonly number[]; readonly lowerBound?: number }
+  | { readonly status: 'infeasible' }
+  | { readonly status: 'failed'; readonly why: string }
+
+export type Engine = (program: LinearProgram, limits: EngineLimits) => EngineAnswer
+
+export interface Engines {
+  /** For one model's own small program. */
+  readonly small: Engine
+  /** For large or coupled programs, and where the small one's answer fails its check. */
+  readonly large: Engine
+}
