@@ -1,5 +1,6 @@
 // What the decision remembers from one tick to the next: plain JSON, bounded by the windows of the policies,
 // and rebuilt by replaying that window of observations.
+import type { ClassShape } from './demand/shape.ts'
 import type { ClassId, VariantId } from './policy.ts'
 
 export interface State {
@@ -23,8 +24,9 @@ export interface WantedAt {
 
 export interface ClassMemory {
   /** Lengths last seen, so that a quiet minute does not forget the shape of the traffic. */
-  readonly promptTokens: number
-  readonly outputTokens: number
+  readonly shape?: ClassShape
+  /** Since when a backlog has stood without a break. */
+  readonly backlogSince?: number
 }
 
 export const emptyState: State = { format: 'mixscaler-state/1', variants: {}, classes: {} }

@@ -1,0 +1,109 @@
+// What each class of a policy asks for, in requests per second, from the engines or from the author's query.
+import type { ClassSignals, Observation } from '../observation.ts'
+import { type ClassId, type ScalingPolicy, serves, type TrafficClass, type Variant } from '../policy.ts'
+import { isMissing, missing, type Reading } from '../reading.ts'
+import type { ClassMemory } from '../state.ts'
+import { arrivals, drainSeconds } from './arrivals.ts'
+import { backlogRate } from './backlog.ts'
+
+export interface ClassDemand {
+  readonly requestsPerSecond: Reading
+  /** Since when a backlog has stood without a break; absent while there is none. */
+  readonly backlogSince?: number
+}
+
+/**
+ * Demand of every class. `seen` are the variants whose engines can be read now: what arrives at the others is
+ * left to them. `tokensPerRequest` turns a backlog of tokens into requests.
+ */
+export function classDemand(
+  policy: ScalingPolicy,
+  seen: readonly Variant[],
+  observation: Observation,
+  memory: Readonly<Record<ClassId, ClassMemory>>,
+  tokensPerRequest: (trafficClass: TrafficClass) => number,
+): Readonly<Record<ClassId, ClassDemand>> {
+  const demand: Record<ClassId, ClassDemand> = {}
+  for (const trafficClass of policy.classes) {
+    if (trafficClass.demand.kind !== 'query') continue
+    demand[trafficClass.id] = queriedDemand(
+      trafficClass,
+      observation.classes[trafficClass.id] ?? {},
+      memory[trafficClass.id],
+      tokensPerRequest(trafficClass),
+      observation.at,
+    )
+  }
+  for (const trafficClass of policy.classes) {
+    if (trafficClass.demand.kind !== 'engine') continue
+    demand[trafficClass.id] = { requestsPerSecond: engineDemand(policy, trafficClass, seen, observation) }
+  }
+  return demand
+}
+
+function queriedDemand(
+  trafficClass: TrafficClass,
+  signals: ClassSignals,
+  memory: ClassMemory | undefined,
+  tokensPerRequest: number,
+  at: number,
+): ClassDemand {
+  const arriving = signals.requestsPerSecond ?? 0
+  const backlogTokens = signals.backlogTokens ?? 0
+  if (isMissing(arriving)) return { requestsPerSecond: arriving }
+  if (isMissing(backlogTokens)) return { requestsPerSecond: backlogTokens }
+  if (!(backlogTokens > 0)) return { requestsPerSecond: arriving }
+  const backlogSince = memory?.backlogSince ?? at
+  const within =
+    trafficClass.serviceLevel.kind === 'latencyTolerant' ? trafficClass.serviceLevel.completeWithinSeconds : 0
+  const secondsLeft = backlogSince + within - at
+  return {
+    requestsPerSecond: arriving + backlogRate(backlogTokens / tokensPerRequest, secondsLeft),
+    backlogSince,
+  }
+}
+
+/**
+ * What the engines receive less what queried classes send to the same engines. A queried class is taken to use
+ * its own engines first, so that only the rest is subtracted. A user request passes a prefill and a decode
+ * engine: it is counted where it enters; what waits for decode is worked off on top.
+ */
+function engineDemand(
+  policy: ScalingPolicy,
+  trafficClass: TrafficClass,
+  seen: readonly Variant[],
+  observation: Observation,
+): Reading {
+  const entrances = seen.filter((variant) => variant.role !== 'decode')
+  const mine = entrances.filter((variant) => serves(variant, trafficClass))
+  if (mine.length === 0) return missing('noSeries', `engines that serve ${trafficClass.name}`)
+  let requestsPerSecond = 0
+  for (const variant of mine) {
+    const arriving = arrivalsAt(variant, observation)
+    if (isMissing(arriving)) return arriving
+    requestsPerSecond += arriving
+  }
+  for (const decoder of seen.filter(
+    (variant) => variant.role === 'decode' && serves(variant, trafficClass),
+  )) {
+    const waiting = observation.variants[decoder.id]?.waiting ?? missing('noSeries', decoder.name)
+    if (!isMissing(waiting)) requestsPerSecond += waiting / drainSeconds
+  }
+  for (const other of policy.classes) {
+    if (other.demand.kind !== 'query') continue
+    if (!mine.some((variant) => serves(variant, other))) continue
+    const queried = observation.classes[other.id]?.requestsPerSecond ?? 0
+    if (isMissing(queried)) continue // unknown: leave it in, the safe side
+    const elsewhere = entrances
+      .filter((variant) => serves(variant, other) && !serves(variant, trafficClass))
+      .map((variant) => arrivalsAt(variant, observation))
+      .reduce<number>((sum, reading) => sum + (isMissing(reading) ? 0 : reading), 0)
+    requestsPerSecond -= Math.max(0, queried - elsewhere)
+  }
+  return Math.max(0, requestsPerSecond)
+}
+
+function arrivalsAt(variant: Variant, observation: Observation): Reading {
+  const signals = observation.variants[variant.id]
+  return signals === undefined ? missing('noSeries', variant.name) : arrivals(signals)
+}

@@ -1,0 +1,126 @@
+// How long the requests of a class are: from the engines' histograms, else as last seen, else as the policy
+// assumes. Read anew only now and then, so that sampling noise neither moves the plan nor costs a new capacity.
+import type { LengthBin, Shape } from '../capacity/question.ts'
+import { assumedLengths, lengthBins } from '../capacity/shape.ts'
+import { eventsPerSecond, type Histogram } from '../histogram.ts'
+import type { Observation, VariantSignals } from '../observation.ts'
+import { type ClassId, type Role, serves, type TrafficClass, type Variant } from '../policy.ts'
+import { isMissing, type Reading } from '../reading.ts'
+
+/** Bins per histogram: twelve lose under a percent of capacity against the full sample (docs/MODEL.md). */
+const binCount = 12
+
+/** A shape stands this long, unless the work per request moves by more than `materialChange` before that. */
+const shapeSeconds = 120
+const materialChange = 0.1
+
+export interface ClassShape {
+  readonly shape: Shape
+  readonly origin: 'observed' | 'assumed'
+  /** When the shape was read; absent for an assumed one. */
+  readonly readAt?: number
+}
+
+export function classShape(
+  trafficClass: TrafficClass,
+  seen: readonly Variant[],
+  observation: Observation,
+  remembered: ClassShape | undefined,
+): ClassShape {
+  const now = observedShape(trafficClass, seen, observation)
+  if (now === undefined) return remembered ?? { shape: assumedShape(trafficClass), origin: 'assumed' }
+  const read: ClassShape = { shape: now, origin: 'observed', readAt: observation.at }
+  if (remembered?.readAt === undefined) return read
+  const phase = phaseOf(trafficClass.id)
+  const due = period(observation.at, phase) !== period(remembered.readAt, phase)
+  return due || differs(now, remembered.shape) ? read : remembered
+}
+
+function observedShape(
+  trafficClass: TrafficClass,
+  seen: readonly Variant[],
+  observation: Observation,
+): Shape | undefined {
+  const serving = seen.filter((variant) => serves(variant, trafficClass))
+  const signalsOf = (roles: readonly Role[]): readonly VariantSignals[] =>
+    serving
+      .filter((variant) => roles.includes(variant.role))
+      .flatMap((variant) => observation.variants[variant.id] ?? [])
+  // A decode engine counts transferred prompts as its own, and a prefill engine emits one token per request.
+  const entrances = signalsOf(['unified', 'prefill'])
+  const exits = signalsOf(['unified', 'decode'])
+  const promptTokens = merged(entrances.map((signals) => signals.promptTokens))
+  const outputTokens = merged(exits.map((signals) => signals.outputTokens))
+  if (promptTokens === undefined || outputTokens === undefined) return undefined
+  return {
+    promptTokens: lengthBins(promptTokens, binCount),
+    outputTokens: lengthBins(outputTokens, binCount),
+    prefixHitRate: prefixHitRate(entrances),
+  }
+}
+
+function assumedShape({ assumedShape: assumed }: TrafficClass): Shape {
+  return {
+    promptTokens: assumedLengths(assumed.promptTokens),
+    outputTokens: assumedLengths(assumed.outputTokens),
+    prefixHitRate: 0,
+  }
+}
+
+/** Classes take turns, by a phase of their name, so that not all capacities are due at one tick. */
+function phaseOf(id: ClassId): number {
+  let hash = 0
+  for (let i = 0; i < id.length; i++) hash = (hash * 31 + id.charCodeAt(i)) % 1_000_003
+  return hash % shapeSeconds
+}
+
+function period(at: number, phase: number): number {
+  return Math.floor((at + phase) / shapeSeconds)
+}
+
+function differs(now: Shape, then: Shape): boolean {
+  const moved = (x: number, y: number): boolean => Math.abs(x - y) > materialChange * Math.max(x, y)
+  return (
+    moved(
+      meanTokens(now.promptTokens) * (1 - now.prefixHitRate),
+      meanTokens(then.promptTokens) * (1 - then.prefixHitRate),
+    ) || moved(meanTokens(now.outputTokens), meanTokens(then.outputTokens))
+  )
+}
+
+export function meanTokens(bins: readonly LengthBin[]): number {
+  return bins.reduce((sum, bin) => sum + bin.weight * bin.tokens, 0)
+}
+
+/** One histogram over all of them; undefined where nothing was observed. */
+function merged(readings: readonly Reading<Histogram>[]): Histogram | undefined {
+  const histograms = readings.filter((reading): reading is Histogram => !isMissing(reading))
+  const upperBounds = [...new Set(histograms.flatMap((histogram) => histogram.upperBounds))].sort(
+    (x, y) => x - y,
+  )
+  const perSecond = new Array<number>(upperBounds.length + 1).fill(0)
+  let sumPerSecond = 0
+  for (const histogram of histograms) {
+    sumPerSecond += histogram.sumPerSecond
+    histogram.perSecond.forEach((rate, i) => {
+      const bound = histogram.upperBounds[i]
+      const at = bound === undefined ? upperBounds.length : upperBounds.indexOf(bound)
+      perSecond[at] = (perSecond[at] ?? 0) + rate
+    })
+  }
+  const all = { upperBounds, perSecond, sumPerSecond }
+  return eventsPerSecond(all) > 0 ? all : undefined
+}
+
+/** Weighted by prompts; to whole twentieths, rounded down: a hit that does not come costs an SLO. */
+function prefixHitRate(entrances: readonly VariantSignals[]): number {
+  let prompts = 0
+  let hits = 0
+  for (const { promptTokens, prefixHitRate: hitRate } of entrances) {
+    if (isMissing(promptTokens) || isMissing(hitRate)) continue
+    const rate = eventsPerSecond(promptTokens)
+    prompts += rate
+    hits += rate * hitRate
+  }
+  return prompts > 0 ? Math.floor((hits / prompts) * 20) / 20 : 0
+}

@@ -1,0 +1,242 @@
+// From the plan of one policy to what is emitted for it, with the reasons, and to what is remembered.
+import { attainment } from './attainment.ts'
+import type { ClassDecision, CostPerHour, PolicyDecision, VariantDecision } from './decision.ts'
+import type { Observation, ReplicaCounts } from './observation.ts'
+import type { Engines } from './optimize/engine.ts'
+import type { MixPlan, MixProblem } from './optimize/mix.ts'
+import { planMix } from './optimize/planMix.ts'
+import type { PolicyPlan } from './plan.ts'
+import { type ClassId, type ScalingPolicy, serves, type TrafficClass, type VariantId } from './policy.ts'
+import { isMissing, missing, type Reading } from './reading.ts'
+import type { Reason } from './reason.ts'
+import { effectiveReplicas } from './stabilize/deadBand.ts'
+import { type Move, moves } from './stabilize/targets.ts'
+import type { ClassMemory, State, VariantMemory } from './state.ts'
+import type { PolicyView, SeenVariant, UnseenVariant } from './view.ts'
+import { policyReasons, variantReasons } from './why.ts'
+
+export interface Settled {
+  readonly decision: PolicyDecision
+  readonly variants: Readonly<Record<VariantId, VariantMemory>>
+  readonly classes: Readonly<Record<ClassId, ClassMemory>>
+}
+
+export function settle(
+  view: PolicyView,
+  planned: PolicyPlan | undefined,
+  state: State,
+  observation: Observation,
+  engines: Engines,
+): Settled {
+  const plan = planned === undefined || planned.outcome.status === 'failed' ? undefined : planned.outcome
+  const moved =
+    planned === undefined || plan === undefined
+      ? new Map<VariantId, Move>()
+      : moves(
+          view.seen.map(({ variant, current, ready }) => ({
+            variant,
+            wanted: plan.replicas[variant.id] ?? 0,
+            current,
+            ready,
+            memory: state.variants[variant.id],
+          })),
+          view.policy.behavior,
+          observation.at,
+          (ready) => carries(planned.problem, plan, ready, engines),
+        )
+  const failure = planned?.outcome.status === 'failed' ? planned.outcome.why : undefined
+  const decided = [
+    ...view.seen.map((seen) =>
+      seenDecision(seen, view, plan, moved.get(seen.variant.id), failure, state, observation),
+    ),
+    ...view.unseen.map((unseen) => unseenDecision(unseen, view.policy, state, observation)),
+  ].sort((x, y) => order(view.policy, x.id) - order(view.policy, y.id))
+  return {
+    decision: {
+      id: view.policy.id,
+      name: view.policy.name,
+      namespace: view.policy.namespace,
+      model: view.policy.model,
+      status: plan === undefined ? 'held' : plan.status === 'shortfall' ? 'shortfall' : 'planned',
+      classes: view.policy.classes.map((trafficClass) =>
+        classDecision(trafficClass, view, planned, plan, observation),
+      ),
+      variants: decided,
+      costPerHour: costOf(decided),
+      reasons: policyReasons(view, plan, failure),
+    },
+    variants: memoryOf(view, moved, state),
+    classes: classMemory(view),
+  }
+}
+
+/** Whether these ready replicas, and no others, leave no more uncarried than the plan does. */
+function carries(
+  problem: MixProblem,
+  plan: MixPlan,
+  ready: ReadonlyMap<VariantId, number>,
+  engines: Engines,
+): boolean {
+  const fixed = problem.variants.map((variant) => {
+    const replicas = ready.get(variant.id) ?? 0
+    return { ...variant, min: replicas, max: replicas, current: replicas }
+  })
+  const { budgetPerHour: _, ...unlimited } = problem
+  const outcome = planMix(
+    { ...unlimited, variants: fixed, pools: [], surviveReplicas: 0, hpaTolerance: 0 },
+    engines,
+  )
+  if (outcome.status === 'failed') return false
+  return problem.classes.every(
+    ({ id, requestsPerSecond }) =>
+      (outcome.shortfall[id] ?? 0) <= (plan.shortfall[id] ?? 0) + 1e-6 * (1 + requestsPerSecond),
+  )
+}
+
+function seenDecision(
+  { variant, current }: SeenVariant,
+  view: PolicyView,
+  plan: MixPlan | undefined,
+  move: Move | undefined,
+  failure: string | undefined,
+  state: State,
+  observation: Observation,
+): VariantDecision {
+  const replicas = observation.variants[variant.id]?.replicas ?? missing('noSeries')
+  const capacity = Object.fromEntries(
+    [...view.demand.keys()]
+      .filter((trafficClass) => serves(variant, trafficClass))
+      .map((trafficClass) => [
+        trafficClass.name,
+        view.capacityOf(trafficClass, variant, plan?.replicas[variant.id] ?? current),
+      ]),
+  )
+  const common = {
+    id: variant.id,
+    name: variant.name,
+    role: variant.role,
+    replicas,
+    capacity,
+    costPerReplicaHour: variant.costPerHour,
+  }
+  if (plan === undefined || move === undefined) {
+    const target = heldTarget(variant.id, view.policy, state, observation, missing('stale'))
+    const reasons: readonly Reason[] = [{ kind: 'holdFailure', why: failure ?? 'there is no plan' }]
+    return { ...common, wanted: missing('noSeries', 'a plan'), target, effective: target, reasons }
+  }
+  return {
+    ...common,
+    wanted: plan.replicas[variant.id] ?? 0,
+    target: move.target,
+    effective: effectiveReplicas(current, move.target, view.policy.behavior.hpaTolerance),
+    reasons: [...variantReasons(variant.id, view, plan, capacity), ...move.reasons],
+  }
+}
+
+function unseenDecision(
+  { variant, signal, why }: UnseenVariant,
+  policy: ScalingPolicy,
+  state: State,
+  observation: Observation,
+): VariantDecision {
+  const target = heldTarget(variant.id, policy, state, observation, why)
+  return {
+    id: variant.id,
+    name: variant.name,
+    role: variant.role,
+    replicas: observation.variants[variant.id]?.replicas ?? missing('noSeries'),
+    wanted: why,
+    target,
+    effective: target,
+    capacity: {},
+    costPerReplicaHour: variant.costPerHour,
+    reasons: [{ kind: isMissing(target) ? 'unknown' : 'holdMissing', signal, missing: why.missing }],
+  }
+}
+
+/** The last target while it is backed by a plan of recent enough date, else the reason why there is none. */
+function heldTarget(
+  id: VariantId,
+  { behavior }: ScalingPolicy,
+  state: State,
+  observation: Observation,
+  why: ReturnType<typeof missing>,
+): Reading {
+  const memory = state.variants[id]
+  if (memory === undefined || observation.at - memory.plannedAt > behavior.stalenessBudgetSeconds) return why
+  return memory.target
+}
+
+function classDecision(
+  trafficClass: TrafficClass,
+  view: PolicyView,
+  planned: PolicyPlan | undefined,
+  plan: MixPlan | undefined,
+  observation: Observation,
+): ClassDecision {
+  const none = view.missingDemand.get(trafficClass) ?? missing('noSeries', 'a plan')
+  const plannedFor = planned?.problem.classes.find(({ id }) => id === trafficClass.id)?.requestsPerSecond
+  return {
+    id: trafficClass.id,
+    name: trafficClass.name,
+    demand: view.demand.get(trafficClass) ?? none,
+    plannedFor: plan === undefined ? none : (plannedFor ?? none),
+    shortfall: plan === undefined || plannedFor === undefined ? none : (plan.shortfall[trafficClass.id] ?? 0),
+    attainment: attainment(trafficClass, view.policy, observation),
+  }
+}
+
+function costOf(variants: readonly VariantDecision[]): CostPerHour {
+  return {
+    now: total(variants, (variant) =>
+      isMissing(variant.replicas) ? variant.replicas : running(variant.replicas),
+    ),
+    target: total(variants, (variant) => variant.target),
+  }
+}
+
+function running({ ready, starting }: ReplicaCounts): number {
+  return ready + starting
+}
+
+function total(variants: readonly VariantDecision[], count: (variant: VariantDecision) => Reading): Reading {
+  let sum = 0
+  for (const variant of variants) {
+    const replicas = count(variant)
+    if (isMissing(replicas)) return replicas
+    sum += replicas * variant.costPerReplicaHour
+  }
+  return sum
+}
+
+function memoryOf(
+  view: PolicyView,
+  moved: ReadonlyMap<VariantId, Move>,
+  state: State,
+): Readonly<Record<VariantId, VariantMemory>> {
+  const memories: Record<VariantId, VariantMemory> = {}
+  for (const { id } of view.policy.variants) {
+    const memory = moved.get(id)?.memory ?? state.variants[id]
+    if (memory !== undefined) memories[id] = memory
+  }
+  return memories
+}
+
+function classMemory(view: PolicyView): Readonly<Record<ClassId, ClassMemory>> {
+  return Object.fromEntries(
+    [...view.shapes].map(([{ id }, shape]) => {
+      const backlogSince = view.backlogSince[id]
+      return [
+        id,
+        {
+          ...(shape.origin === 'observed' ? { shape } : {}),
+          ...(backlogSince === undefined ? {} : { backlogSince }),
+        },
+      ]
+    }),
+  )
+}
+
+function order(policy: ScalingPolicy, id: VariantId): number {
+  return policy.variants.findIndex((variant) => variant.id === id)
+}

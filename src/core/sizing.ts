@@ -1,0 +1,123 @@
+// How much of each class one replica of each variant carries: puts policy, observed shape and profile together
+// into the capacity model's question.
+import type { CapacityMemo } from './capacity/memo.ts'
+import type { Capacity, CapacityQuestion, ReplicaLimits, Shape, SizingGoal } from './capacity/question.ts'
+import type { Observation } from './observation.ts'
+import {
+  type LatencyBound,
+  type ScalingPolicy,
+  type ServiceLevel,
+  serves,
+  type TrafficClass,
+  type Variant,
+} from './policy.ts'
+import { isMissing } from './reading.ts'
+
+/** vLLM's own defaults, where neither the policy nor the metrics say how an engine was started. */
+const defaultMaxNumSeqs = 256
+const defaultMaxNumBatchedTokens = 8192
+/** A cache that nobody stated: small, so that the plan errs towards more replicas. */
+const assumedKvTokens = 100_000
+
+export type CapacityOf = (trafficClass: TrafficClass, variant: Variant, replicas: number) => Capacity
+
+/**
+ * Capacity per replica when there are `replicas` of a variant. Pooling is credited in steps, for 1, 2, 4, 8 and
+ * 16 replicas: never more than there are, and few questions.
+ */
+export function capacityIn(
+  policy: ScalingPolicy,
+  shapeOf: (trafficClass: TrafficClass) => Shape,
+  observation: Observation,
+  memo: CapacityMemo,
+): CapacityOf {
+  return (trafficClass, variant, replicas) => {
+    if (!serves(variant, trafficClass)) {
+      return {
+        kind: 'infeasible',
+        limitedBy: 'throughput',
+        why: `the policy does not let it serve ${trafficClass.name}`,
+      }
+    }
+    const question: CapacityQuestion = {
+      role: variant.role,
+      profile: variant.profile,
+      limits: limitsOf(variant, observation),
+      shape: shapeOf(trafficClass),
+      goal: goalOf(trafficClass, variant, policy),
+      replicas: pooled(replicas),
+      dispersion: 1,
+      sloMargin: policy.behavior.sloMargin,
+      maxLoad: policy.behavior.maxLoad,
+    }
+    return memo.capacityOf(question)
+  }
+}
+
+function pooled(replicas: number): number {
+  return 2 ** Math.floor(Math.log2(Math.min(Math.max(replicas, 1), 16)))
+}
+
+function limitsOf(variant: Variant, observation: Observation): ReplicaLimits {
+  const observed = observation.variants[variant.id]?.kvTokensPerReplica
+  const kvTokens =
+    variant.engine.kvTokens ?? (observed === undefined || isMissing(observed) ? undefined : observed)
+  return {
+    maxNumSeqs: variant.engine.maxNumSeqs ?? defaultMaxNumSeqs,
+    maxNumBatchedTokens: variant.engine.maxNumBatchedTokens ?? defaultMaxNumBatchedTokens,
+    kvTokens: kvTokens ?? variant.profile.kvTokens ?? assumedKvTokens,
+  }
+}
+
+/** What a replica of this role has to keep, for this class. */
+function goalOf(trafficClass: TrafficClass, variant: Variant, policy: ScalingPolicy): SizingGoal {
+  const level = trafficClass.serviceLevel
+  switch (level.kind) {
+    case 'interactive':
+      return boundsFor(variant, level)
+    case 'latencyTolerant':
+      return besideInteractive(variant, policy)
+  }
+}
+
+/** The prefill side answers for the first token, the decode side for the ones after it. */
+function boundsFor(variant: Variant, level: ServiceLevel & { kind: 'interactive' }): SizingGoal {
+  const { ttft, itl, tpot } = level
+  const bounds = {
+    ...(ttft !== undefined && variant.role !== 'decode'
+      ? { ttft: withoutDecode(ttft, variant, itl ?? tpot) }
+      : {}),
+    ...(itl !== undefined && variant.role !== 'prefill' ? { itl } : {}),
+    ...(tpot !== undefined && variant.role !== 'prefill' ? { tpot } : {}),
+  }
+  return Object.keys(bounds).length === 0 ? { kind: 'throughput' } : { kind: 'interactive', ...bounds }
+}
+
+/** A prefill replica leaves time for the decode step that emits the first token, as slow as its SLO allows. */
+function withoutDecode(ttft: LatencyBound, variant: Variant, step: LatencyBound | undefined): LatencyBound {
+  if (variant.role !== 'prefill' || step === undefined || step.seconds >= ttft.seconds) return ttft
+  return { percentile: ttft.percentile, seconds: ttft.seconds - step.seconds }
+}
+
+/** Tolerant work runs at throughput on its own replicas, and under the tightest token bound on shared ones. */
+function besideInteractive(variant: Variant, policy: ScalingPolicy): SizingGoal {
+  const levels = policy.classes.filter((other) => serves(variant, other)).map((other) => other.serviceLevel)
+  const interactive = levels.filter((level) => level.kind === 'interactive')
+  const itl = tightest(interactive.flatMap((level) => level.itl ?? []))
+  const tpot = tightest(interactive.flatMap((level) => level.tpot ?? []))
+  if (itl === undefined && tpot === undefined) return { kind: 'throughput' }
+  return boundsFor(variant, {
+    kind: 'interactive',
+    ...(itl === undefined ? {} : { itl }),
+    ...(tpot === undefined ? {} : { tpot }),
+  })
+}
+
+function tightest(bounds: readonly LatencyBound[]): LatencyBound | undefined {
+  return [...bounds].sort((x, y) => x.seconds - y.seconds || y.percentile - x.percentile)[0]
+}
+
+/** Requests per second, 0 where the goal cannot be met. */
+export function rateOf(capacity: Capacity): number {
+  return capacity.kind === 'feasible' ? capacity.requestsPerSecond : 0
+}

@@ -1,0 +1,140 @@
+// What can be known about one policy at this instant: which variants can be seen, what their classes ask for,
+// and what a replica carries. A variant that cannot be seen leaves the plan together with its traffic.
+import type { CapacityMemo } from './capacity/memo.ts'
+import { arrivals } from './demand/arrivals.ts'
+import { type ClassDemand, classDemand } from './demand/demand.ts'
+import { type ClassShape, classShape, meanTokens } from './demand/shape.ts'
+import type { Observation } from './observation.ts'
+import { type ClassId, type ScalingPolicy, serves, type TrafficClass, type Variant } from './policy.ts'
+import { isMissing, type Missing, missing } from './reading.ts'
+import { type CapacityOf, capacityIn } from './sizing.ts'
+import type { State } from './state.ts'
+
+export interface PolicyView {
+  readonly policy: ScalingPolicy
+  readonly seen: readonly SeenVariant[]
+  readonly unseen: readonly UnseenVariant[]
+  /** Classes that the seen variants can serve and whose demand is known. */
+  readonly demand: ReadonlyMap<TrafficClass, number>
+  readonly missingDemand: ReadonlyMap<TrafficClass, Missing>
+  readonly backlogSince: Readonly<Record<ClassId, number>>
+  readonly shapes: ReadonlyMap<TrafficClass, ClassShape>
+  readonly capacityOf: CapacityOf
+}
+
+export interface SeenVariant {
+  readonly variant: Variant
+  /** Replicas ready or starting. */
+  readonly current: number
+  readonly ready: number
+}
+
+export interface UnseenVariant {
+  readonly variant: Variant
+  /** What is missing, by name. */
+  readonly signal: string
+  readonly why: Missing
+}
+
+export function look(
+  policy: ScalingPolicy,
+  state: State,
+  observation: Observation,
+  memo: CapacityMemo,
+): PolicyView {
+  let unseen = withPartners(
+    policy,
+    policy.variants.flatMap((variant) => unseenFor(variant, observation)),
+  )
+  for (;;) {
+    const variants = policy.variants.filter((variant) => !unseen.some((other) => other.variant === variant))
+    const shapes = new Map(
+      policy.classes.map((trafficClass) => [
+        trafficClass,
+        classShape(trafficClass, variants, observation, state.classes[trafficClass.id]?.shape),
+      ]),
+    )
+    const shapeOf = (trafficClass: TrafficClass) => (shapes.get(trafficClass) as ClassShape).shape
+    const demand = classDemand(policy, variants, observation, state.classes, (trafficClass) => {
+      const { promptTokens, outputTokens } = shapeOf(trafficClass)
+      return meanTokens(promptTokens) + meanTokens(outputTokens)
+    })
+    const blocked = blockedBy(policy, variants, demand)
+    if (blocked.length > 0) {
+      unseen = withPartners(policy, [...unseen, ...blocked])
+      continue
+    }
+    return {
+      policy,
+      seen: variants.map((variant) => countsOf(variant, observation)),
+      unseen,
+      ...sorted(policy, variants, demand),
+      shapes,
+      capacityOf: capacityIn(policy, shapeOf, observation, memo),
+    }
+  }
+}
+
+function unseenFor(variant: Variant, observation: Observation): readonly UnseenVariant[] {
+  const signals = observation.variants[variant.id]
+  if (signals === undefined) return [{ variant, signal: 'every signal', why: missing('noSeries') }]
+  if (isMissing(signals.replicas))
+    return [{ variant, signal: 'the number of replicas', why: signals.replicas }]
+  const arriving = arrivals(signals)
+  return isMissing(arriving) ? [{ variant, signal: 'the arrival rate', why: arriving }] : []
+}
+
+/** A transfer group is seen whole or not at all: half a pair carries nothing. */
+function withPartners(policy: ScalingPolicy, unseen: readonly UnseenVariant[]): readonly UnseenVariant[] {
+  const partners = policy.variants.flatMap((variant) => {
+    if (variant.transferGroup === undefined || unseen.some((other) => other.variant === variant)) return []
+    const lost = unseen.find((other) => other.variant.transferGroup === variant.transferGroup)
+    return lost === undefined
+      ? []
+      : [{ variant, signal: `${lost.signal} of ${lost.variant.name}`, why: lost.why }]
+  })
+  return [...unseen, ...partners]
+}
+
+/** The variants that serve a class of unknown demand: how much of it they carry cannot be told. */
+function blockedBy(
+  policy: ScalingPolicy,
+  variants: readonly Variant[],
+  demand: Readonly<Record<ClassId, ClassDemand>>,
+): readonly UnseenVariant[] {
+  for (const trafficClass of policy.classes) {
+    const asked = demand[trafficClass.id]?.requestsPerSecond
+    if (asked === undefined || !isMissing(asked)) continue
+    const serving = variants.filter((variant) => serves(variant, trafficClass))
+    if (serving.length > 0) {
+      return serving.map((variant) => ({ variant, signal: `the demand of ${trafficClass.name}`, why: asked }))
+    }
+  }
+  return []
+}
+
+function sorted(
+  policy: ScalingPolicy,
+  variants: readonly Variant[],
+  demand: Readonly<Record<ClassId, ClassDemand>>,
+): Pick<PolicyView, 'demand' | 'missingDemand' | 'backlogSince'> {
+  const known = new Map<TrafficClass, number>()
+  const missingDemand = new Map<TrafficClass, Missing>()
+  const backlogSince: Record<ClassId, number> = {}
+  for (const trafficClass of policy.classes) {
+    const asked = demand[trafficClass.id]
+    if (asked === undefined) continue
+    if (asked.backlogSince !== undefined) backlogSince[trafficClass.id] = asked.backlogSince
+    if (isMissing(asked.requestsPerSecond)) missingDemand.set(trafficClass, asked.requestsPerSecond)
+    else if (variants.some((variant) => serves(variant, trafficClass))) {
+      known.set(trafficClass, asked.requestsPerSecond)
+    } else missingDemand.set(trafficClass, missing('noSeries', `variants that serve ${trafficClass.name}`))
+  }
+  return { demand: known, missingDemand, backlogSince }
+}
+
+function countsOf(variant: Variant, observation: Observation): SeenVariant {
+  const replicas = observation.variants[variant.id]?.replicas
+  if (replicas === undefined || isMissing(replicas)) return { variant, current: 0, ready: 0 }
+  return { variant, current: replicas.ready + replicas.starting, ready: replicas.ready }
+}
