@@ -1,0 +1,119 @@
+// Who runs `decide`: a worker thread, so that a hard program never blocks the event loop that answers KEDA, or
+// this thread, for one-off plans. A worker that hangs, crashes or eats memory is replaced; its tick fails.
+import { type MessagePort, Worker } from 'node:worker_threads'
+import type { Decide, Decided } from '../core/decide.ts'
+import type { Observation } from '../core/observation.ts'
+import type { Engines } from '../core/optimize/engine.ts'
+import type { PolicySet } from '../core/policy.ts'
+import type { State } from '../core/state.ts'
+
+export interface Decider {
+  /** One decision at a time. Rejects when there is none; the caller keeps the last one. */
+  readonly decide: (policies: PolicySet, state: State, observation: Observation) => Promise<Decided>
+  readonly close: () => Promise<void>
+}
+
+export interface WorkerOptions {
+  /** The module that calls `answerDecisions`. */
+  readonly entry: URL
+  /** Wall clock; it never shapes a decision, it only ends a worker that hangs. */
+  readonly limitSeconds: number
+  readonly memoryLimitMebibytes: number
+  /** Told each time a worker is given up. */
+  readonly lost: (why: string) => void
+}
+
+interface Question {
+  readonly policies: PolicySet
+  readonly state: State
+  readonly observation: Observation
+}
+
+type Answer =
+  | { readonly kind: 'decided'; readonly decided: Decided }
+  | { readonly kind: 'failed'; readonly why: string }
+
+/** The worker's side: answers each question with `decide`. */
+export function answerDecisions(port: MessagePort, decide: Decide, engines: Engines): void {
+  port.on('message', ({ policies, state, observation }: Question) => {
+    port.postMessage(answer(() => decide(policies, state, observation, engines)))
+  })
+}
+
+export function decideHere(decide: Decide, engines: Engines): Decider {
+  return {
+    decide: async (policies, state, observation) => decide(policies, state, observation, engines),
+    close: async () => undefined,
+  }
+}
+
+export function decideInWorker(options: WorkerOptions): Decider {
+  let worker: Worker | undefined = start()
+
+  function start(): Worker {
+    const resourceLimits = { maxOldGenerationSizeMb: options.memoryLimitMebibytes }
+    const started = new Worker(options.entry, { resourceLimits })
+    let why = 'the worker ended'
+    started.on('error', (error: Error) => {
+      why = `the worker crashed: ${error.message}`
+    })
+    started.on('exit', () => {
+      if (worker !== started) return
+      worker = undefined
+      options.lost(why)
+    })
+    return started
+  }
+
+  async function stop(): Promise<void> {
+    const stopped = worker
+    worker = undefined
+    await stopped?.terminate()
+  }
+
+  return {
+    decide: async (policies, state, observation) => {
+      worker ??= start()
+      const received = await ask(worker, { policies, state, observation }, options.limitSeconds)
+      switch (received.kind) {
+        case 'decided':
+          return received.decided
+        case 'failed':
+          throw new Error(received.why)
+        case 'hung':
+          options.lost('the worker hung')
+          await stop()
+          throw new Error(`no decision within ${options.limitSeconds} s`)
+      }
+    },
+    close: stop,
+  }
+}
+
+function answer(decide: () => Decided): Answer {
+  try {
+    return { kind: 'decided', decided: decide() }
+  } catch (error) {
+    return { kind: 'failed', why: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+  }
+}
+
+function ask(
+  worker: Worker,
+  question: Question,
+  limitSeconds: number,
+): Promise<Answer | { readonly kind: 'hung' }> {
+  return new Promise((resolve, reject) => {
+    const onMessage = (received: Answer) => settle(() => resolve(received))
+    const onError = (error: Error) => settle(() => reject(error))
+    const onExit = () => settle(() => reject(new Error('the worker ended before it answered')))
+    const timer = setTimeout(() => settle(() => resolve({ kind: 'hung' })), limitSeconds * 1000)
+    function settle(act: () => void): void {
+      clearTimeout(timer)
+      worker.off('message', onMessage).off('error', onError).off('exit', onExit)
+      act()
+    }
+    worker.on('message', onMessage).on('error', onError).on('exit', onExit)
+    worker.postMessage(question)
+  })
+}
