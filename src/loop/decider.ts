@@ -1,11 +1,13 @@
-// Who runs `decide`: a worker thread, so that a hard program never blocks the event loop that answers KEDA, or
-// this thread, for one-off plans. A worker that hangs, crashes or eats memory is replaced; its tick fails.
+// `decide` in a worker thread, so that a hard program never blocks the event loop that answers KEDA.
+// A worker that hangs, crashes or eats memory is replaced; its tick fails and the last decision stands.
 import { type MessagePort, Worker } from 'node:worker_threads'
-import type { Decide, Decided } from '../core/decide.ts'
+import type { Decided } from '../core/decide.ts'
 import type { Observation } from '../core/observation.ts'
-import type { Engines } from '../core/optimize/engine.ts'
 import type { PolicySet } from '../core/policy.ts'
 import type { State } from '../core/state.ts'
+
+/** `decide` with its tools in hand. */
+export type Decide = (policies: PolicySet, state: State, observation: Observation) => Decided
 
 export interface Decider {
   /** One decision at a time. Rejects when there is none; the caller keeps the last one. */
@@ -34,17 +36,10 @@ type Answer =
   | { readonly kind: 'failed'; readonly why: string }
 
 /** The worker's side: answers each question with `decide`. */
-export function answerDecisions(port: MessagePort, decide: Decide, engines: Engines): void {
+export function answerDecisions(port: MessagePort, decide: Decide): void {
   port.on('message', ({ policies, state, observation }: Question) => {
-    port.postMessage(answer(() => decide(policies, state, observation, engines)))
+    port.postMessage(answer(() => decide(policies, state, observation)))
   })
-}
-
-export function decideHere(decide: Decide, engines: Engines): Decider {
-  return {
-    decide: async (policies, state, observation) => decide(policies, state, observation, engines),
-    close: async () => undefined,
-  }
 }
 
 export function decideInWorker(options: WorkerOptions): Decider {

@@ -27,7 +27,14 @@ export interface LoopOptions {
 export interface TickReport {
   readonly at: number
   readonly outcome: TickOutcome
-  readonly seconds: number
+  /** How long the tick took, and the steps that were begun and ended. */
+  readonly seconds: TickSeconds
+}
+
+export interface TickSeconds {
+  readonly whole: number
+  readonly observe?: number
+  readonly decide?: number
 }
 
 export type TickOutcome =
@@ -54,36 +61,39 @@ export function controlLoop(ports: LoopPorts, options: LoopOptions): ControlLoop
   let memory: Memory = { state: emptyState, decidedAt: Number.NEGATIVE_INFINITY }
   let running: Promise<unknown> = Promise.resolve()
 
-  async function attempt(at: number, signal: AbortSignal): Promise<TickOutcome> {
+  async function attempt(at: number, signal: AbortSignal): Promise<TickReport> {
+    const watch = stopwatch(ports.clock)
     let step: TickStep = 'policies'
+    const report = (outcome: TickOutcome): TickReport => ({ at, outcome, seconds: watch.seconds() })
     try {
       const policies = await ports.policies()
       memory = afterClockStep(memory, at, policies)
-      if (at <= memory.decidedAt) return { kind: 'repeated' }
+      if (at <= memory.decidedAt) return report({ kind: 'repeated' })
       step = 'observe'
-      const observation = await withDeadline(
-        ports.clock,
-        'observing',
-        options.observeDeadlineSeconds,
-        signal,
-        (ended) => ports.observe(policies, at, ended),
+      const observing = (ended: AbortSignal) => ports.observe(policies, at, ended)
+      const observation = await watch.time('observe', () =>
+        withDeadline(ports.clock, 'observing', options.observeDeadlineSeconds, signal, observing),
       )
       step = 'decide'
-      const { decision, state } = await ports.decide(policies, memory.state, observation)
+      const { decision, state } = await watch.time('decide', () =>
+        ports.decide(policies, memory.state, observation),
+      )
       memory = { state, decidedAt: at }
       step = 'publish'
       ports.publish(decision)
-      return { kind: 'published', decision }
+      return report({ kind: 'published', decision })
     } catch (error) {
-      return { kind: 'failed', step, error: error instanceof Error ? error : new Error(String(error)) }
+      return report({
+        kind: 'failed',
+        step,
+        error: error instanceof Error ? error : new Error(String(error)),
+      })
     }
   }
 
-  async function tick(at: number, signal: AbortSignal): Promise<TickReport> {
+  function tick(at: number, signal: AbortSignal): Promise<TickReport> {
     const turn = running.then(async () => {
-      const begun = ports.clock.now()
-      const outcome = await attempt(at, signal)
-      const report = { at, outcome, seconds: Math.max(0, ports.clock.now() - begun) }
+      const report = await attempt(at, signal)
       ports.report(report)
       return report
     })
@@ -112,4 +122,23 @@ export function controlLoop(ports: LoopPorts, options: LoopOptions): ControlLoop
 function afterClockStep(memory: Memory, at: number, { policies }: PolicySet): Memory {
   const longest = Math.max(0, ...policies.map(({ behavior }) => behavior.stalenessBudgetSeconds))
   return at < memory.decidedAt - longest ? { state: emptyState, decidedAt: Number.NEGATIVE_INFINITY } : memory
+}
+
+function stopwatch(clock: Clock) {
+  const begun = clock.now()
+  const steps: { observe?: number; decide?: number } = {}
+  return {
+    seconds: (): TickSeconds => ({ whole: since(clock, begun), ...steps }),
+    time: async <T>(step: keyof typeof steps, work: () => Promise<T>): Promise<T> => {
+      const stepBegun = clock.now()
+      const result = await work()
+      steps[step] = since(clock, stepBegun)
+      return result
+    },
+  }
+}
+
+/** Never negative, whatever happens to the clock. */
+function since(clock: Clock, begun: number): number {
+  return Math.max(0, clock.now() - begun)
 }

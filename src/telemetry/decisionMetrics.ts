@@ -1,0 +1,133 @@
+// What was decided, as gauges. Each decision replaces the last one's series, so that those of a policy that
+// went are gone; what is missing has no series, never a 0.
+import { Gauge, type Registry } from 'prom-client'
+import type { ClassDecision, Decision, PolicyDecision, VariantDecision } from '../core/decision.ts'
+import { isMissing, type Reading } from '../core/reading.ts'
+
+const policyLabels = ['namespace', 'policy'] as const
+const variantLabels = [...policyLabels, 'variant'] as const
+const classLabels = [...policyLabels, 'class'] as const
+
+type Labels = Readonly<Record<string, string>>
+
+/** `now` in seconds since the epoch, by the clock that decisions are dated with. */
+export function decisionMetrics(registry: Registry, now: () => number): (decision: Decision) => void {
+  let decidedAt: number | undefined
+  new Gauge({
+    name: 'mixscaler_observation_age_seconds',
+    help: 'Age of the observation that the last decision rests on.',
+    registers: [registry],
+    collect() {
+      // An unlabelled gauge would say 0 before there is anything to say.
+      if (decidedAt === undefined) this.remove()
+      else this.set(now() - decidedAt)
+    },
+  })
+  const policies = policyGauges(registry)
+  const variants = variantGauges(registry)
+  const classes = classGauges(registry)
+  return (decision) => {
+    decidedAt = decision.at
+    for (const { clear } of [policies, variants, classes]) clear()
+    for (const policy of decision.policies) {
+      const labels = { namespace: policy.namespace, policy: policy.name }
+      policies.show(labels, policy)
+      for (const variant of policy.variants) variants.show({ ...labels, variant: variant.name }, variant)
+      for (const each of policy.classes) classes.show({ ...labels, class: each.name }, each)
+    }
+  }
+}
+
+function policyGauges(registry: Registry) {
+  const { add, clear } = family(registry, policyLabels)
+  const status = add('decision_status', '1 for the status that the last decision gave the policy.', [
+    'status',
+  ])
+  const cost = add('plan_cost_per_hour', 'Cost per hour of what runs now, and of the targets.', ['of'])
+  return {
+    clear,
+    show: (labels: Labels, policy: PolicyDecision) => {
+      for (const each of ['planned', 'shortfall', 'held'] as const)
+        status({ ...labels, status: each }, policy.status === each ? 1 : 0)
+      cost({ ...labels, of: 'now' }, policy.costPerHour.now)
+      cost({ ...labels, of: 'target' }, policy.costPerHour.target)
+    },
+  }
+}
+
+function variantGauges(registry: Registry) {
+  const { add, clear } = family(registry, variantLabels)
+  const target = add('target_replicas', 'Replicas that KEDA is told.')
+  const available = add('target_available', '1 where KEDA gets a target, 0 where it gets an error.')
+  const wanted = add('wanted_replicas', 'Replicas that the optimizer wants, before stabilizing.')
+  const effective = add(
+    'effective_replicas',
+    'Replicas that the HPA will make of the target, given its tolerance.',
+  )
+  const current = add(
+    'current_replicas',
+    'Replicas there are, by state; desired is the scale target’s own count.',
+    ['state'],
+  )
+  const price = add('replica_cost_per_hour', 'Cost of one replica per hour.')
+  return {
+    clear,
+    show: (labels: Labels, variant: VariantDecision) => {
+      target(labels, variant.target)
+      available(labels, isMissing(variant.target) ? 0 : 1)
+      wanted(labels, variant.wanted)
+      effective(labels, variant.effective)
+      price(labels, variant.costPerReplicaHour)
+      if (isMissing(variant.replicas)) return
+      for (const state of ['desired', 'ready', 'starting', 'terminating'] as const)
+        current({ ...labels, state }, variant.replicas[state])
+    },
+  }
+}
+
+function classGauges(registry: Registry) {
+  const { add, clear } = family(registry, classLabels)
+  const demand = add('demand_requests_per_second', 'Requests per second that arrive now.')
+  const planned = add('planned_requests_per_second', 'Requests per second that the plan is made for.')
+  const shortfall = add(
+    'shortfall_requests_per_second',
+    'Requests per second that no allowed replica carries.',
+  )
+  const attainment = add(
+    'slo_attainment_ratio',
+    'Share of requests within the bound, by the fleet’s histograms.',
+    ['bound'],
+  )
+  return {
+    clear,
+    show: (labels: Labels, each: ClassDecision) => {
+      demand(labels, each.demand)
+      planned(labels, each.plannedFor)
+      shortfall(labels, each.shortfall)
+      attainment({ ...labels, bound: 'ttft' }, each.attainment.ttft)
+      attainment({ ...labels, bound: 'itl' }, each.attainment.itl)
+    },
+  }
+}
+
+/** Gauges that share labels and are emptied together. */
+function family(registry: Registry, shared: readonly string[]) {
+  const gauges: Gauge[] = []
+  return {
+    clear: () => {
+      for (const gauge of gauges) gauge.reset()
+    },
+    add: (name: string, help: string, more: readonly string[] = []) => {
+      const gauge = new Gauge({
+        name: `mixscaler_${name}`,
+        help,
+        labelNames: [...shared, ...more],
+        registers: [registry],
+      })
+      gauges.push(gauge)
+      return (labels: Labels, reading: Reading) => {
+        if (!isMissing(reading)) gauge.set(labels, reading)
+      }
+    },
+  }
+}

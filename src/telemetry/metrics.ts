@@ -1,0 +1,157 @@
+// Everything that /metrics shows: decisions, and how the server itself fares. docs/OPERATIONS.md lists the names.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Decision } from '../core/decision.ts'
+import { decisionMetrics } from './decisionMetrics.ts'
+
+export interface Metrics {
+  readonly decided: (decision: Decision) => void
+  readonly ticked: (tick: TickFigures) => void
+  readonly queried: (query: QueryFigures) => void
+  readonly policiesLoaded: (load: PolicyLoadFigures) => void
+  readonly called: (call: CallFigures) => void
+  readonly streamsOpen: (count: number) => void
+  readonly workerLost: () => void
+  readonly render: () => Promise<{ readonly contentType: string; readonly text: string }>
+}
+
+export interface TickFigures {
+  readonly outcome: 'published' | 'repeated' | 'failed'
+  /** The step that failed, where one did. */
+  readonly failedStep?: string
+  readonly seconds: { readonly whole: number; readonly observe?: number; readonly decide?: number }
+}
+
+export interface QueryFigures {
+  readonly query: string
+  readonly outcome: string
+  readonly seconds: number
+}
+
+export interface PolicyLoadFigures {
+  readonly policies: number
+  /** Of the newest files; 0 where they are in force. */
+  readonly problems: number
+  /** When the policies in force were loaded, seconds since the epoch. */
+  readonly loadedAt: number
+}
+
+export interface CallFigures {
+  /** `/package.Service/Method`. */
+  readonly path: string
+  readonly code: string
+  readonly seconds: number
+}
+
+/** `now` in seconds since the epoch, by the clock that decisions are dated with. */
+export function createMetrics(now: () => number, version: string): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  new Gauge({
+    name: 'mixscaler_build_info',
+    help: 'Always 1; the labels say what runs.',
+    labelNames: ['version', 'node'],
+    registers: [registry],
+  }).set({ version, node: process.versions.node }, 1)
+  return {
+    decided: decisionMetrics(registry, now),
+    ...loopMetrics(registry),
+    ...policyMetrics(registry),
+    ...grpcMetrics(registry),
+    render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  }
+}
+
+const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+/** An answer from memory takes well under a millisecond. */
+const callBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1]
+
+function loopMetrics(registry: Registry): Pick<Metrics, 'ticked' | 'queried' | 'workerLost'> {
+  const ticks = new Counter({
+    name: 'mixscaler_ticks_total',
+    help: 'Ticks by outcome.',
+    labelNames: ['outcome'],
+    registers: [registry],
+  })
+  const steps = new Histogram({
+    name: 'mixscaler_tick_duration_seconds',
+    help: 'Time of a tick and of its steps.',
+    labelNames: ['step'],
+    buckets: secondsBuckets,
+    registers: [registry],
+  })
+  const errors = new Counter({
+    name: 'mixscaler_tick_errors_total',
+    help: 'Failed ticks by the step that failed; the last decision stands.',
+    labelNames: ['step'],
+    registers: [registry],
+  })
+  const queries = new Histogram({
+    name: 'mixscaler_query_duration_seconds',
+    help: 'Time of one query to Prometheus, by its outcome.',
+    labelNames: ['query', 'outcome'],
+    buckets: secondsBuckets,
+    registers: [registry],
+  })
+  const workers = new Counter({
+    name: 'mixscaler_decide_workers_lost_total',
+    help: 'Workers that hung, crashed or ran out of memory while deciding, and were replaced.',
+    registers: [registry],
+  })
+  for (const outcome of ['published', 'repeated', 'failed']) ticks.inc({ outcome }, 0)
+  for (const step of ['policies', 'observe', 'decide', 'publish']) errors.inc({ step }, 0)
+  return {
+    ticked: ({ outcome, failedStep, seconds }) => {
+      ticks.inc({ outcome })
+      if (failedStep !== undefined) errors.inc({ step: failedStep })
+      for (const [step, taken] of Object.entries(seconds)) steps.observe({ step }, taken)
+    },
+    queried: ({ query, outcome, seconds }) => queries.observe({ query, outcome }, seconds),
+    workerLost: () => workers.inc(),
+  }
+}
+
+function policyMetrics(registry: Registry): Pick<Metrics, 'policiesLoaded'> {
+  const state = (name: string, help: string) =>
+    new Gauge({ name: `mixscaler_${name}`, help, registers: [registry] })
+  const policies = state('policies', 'Policies in force.')
+  const problems = state(
+    'policy_problems',
+    'Problems of the newest policy files; above 0 they are not in force.',
+  )
+  const loadedAt = state('policies_loaded_timestamp_seconds', 'When the policies in force were loaded.')
+  return {
+    policiesLoaded: (load) => {
+      policies.set(load.policies)
+      problems.set(load.problems)
+      loadedAt.set(load.loadedAt)
+    },
+  }
+}
+
+/** The path comes from the caller: only those that exist become a label. */
+const methods: ReadonlyMap<string, string> = new Map(
+  ['GetMetricSpec', 'GetMetrics', 'IsActive', 'StreamIsActive', 'StreamMetricSpec'].map((method) => [
+    `/externalscaler.ExternalScaler/${method}`,
+    method,
+  ]),
+)
+
+function grpcMetrics(registry: Registry): Pick<Metrics, 'called' | 'streamsOpen'> {
+  const calls = new Histogram({
+    name: 'mixscaler_grpc_call_duration_seconds',
+    help: 'Calls by method and gRPC code; a stream lasts until it ends.',
+    labelNames: ['method', 'code'],
+    buckets: callBuckets,
+    registers: [registry],
+  })
+  const streams = new Gauge({
+    name: 'mixscaler_grpc_streams_open',
+    help: 'StreamIsActive streams that are open.',
+    registers: [registry],
+  })
+  return {
+    called: ({ path, code, seconds }) =>
+      calls.observe({ method: methods.get(path) ?? 'other', code }, seconds),
+    streamsOpen: (count) => streams.set(count),
+  }
+}
