@@ -6,7 +6,7 @@ export interface LinearProgram {
   readonly rows: readonly Row[]
 }
 
-/** A variable with its objective coefficient (the objective is minimized). */
+/** A variable with its objective coefficient (the objective is minimized). `lower` is finite. */
 export interface Column {
   readonly cost: number
   readonly lower: number
@@ -27,13 +27,22 @@ export interface Entry {
 }
 
 export interface EngineLimits {
+  /** Stop when the best answer is within this share of the best bound. */
   readonly relativeGap: number
+  /** Nodes of the search tree. */
   readonly maxNodes: number
 }
 
 export type EngineAnswer =
   /** `values[i]` belongs to `columns[i]`. Not to be trusted before it is checked. */
-  | { readonly status: 'solved'; readonly values: readonly number[]; readonly lowerBound?: number }
+  | {
+      readonly status: 'solved'
+      readonly values: readonly number[]
+      /** No feasible objective is below this, says the engine. */
+      readonly lowerBound: number
+      /** Change of the objective per unit of each row's active side; programs without integers only. */
+      readonly rowPrices?: readonly number[]
+    }
   | { readonly status: 'infeasible' }
   | { readonly status: 'failed'; readonly why: string }
 

@@ -57,6 +57,10 @@ export interface MixPlan {
   /** Requests per second that no allowed replica carries. */
   readonly shortfall: Readonly<Record<ClassId, number>>
   readonly costPerHour: number
+  /**
+   * Proven: no plan that meets everything costs less than this per hour, starts included. Absent on a shortfall.
+   */
+  readonly lowerBoundPerHour?: number
   /** What stops the plan from being cheaper, or the shortfall from being smaller. */
   readonly binding: readonly Binding[]
 }
@@ -67,6 +71,10 @@ export type Binding =
   | { readonly kind: 'pool'; readonly pool: string; readonly gpus: number }
   | { readonly kind: 'budget'; readonly perHour: number }
   | { readonly kind: 'noCapacity'; readonly class: ClassId }
+  /** Losing replicas of this variant would leave this much of the served demand uncarried. */
+  | { readonly kind: 'redundancy'; readonly variant: VariantId; readonly requestsPerSecond: number }
+  /** The variant cannot be given its minimum share of the class. */
+  | { readonly kind: 'minShare'; readonly variant: VariantId; readonly class: ClassId }
 
 /** No verified answer: the caller keeps what it has. */
 export interface MixFailure {

@@ -1,0 +1,92 @@
+// Counts whose capacity fits the counts themselves: capacity per replica grows with the number of replicas
+// (pooling), so it is first taken at the most there may be, then at what the last solution used, never rising.
+// docs/MODEL.md, "Pooling fixed point", says why this ends and why the first round bounds every plan from below.
+import type { ClassId, VariantId } from '../policy.ts'
+import type { EngineLimits, Engines } from './engine.ts'
+import { solveInOrder } from './levels.ts'
+import type { MixVariant } from './mix.ts'
+import { type Block, buildProgram, type Instance, type MixProgram, type Sizing } from './program.ts'
+
+export interface Solution {
+  readonly status: 'solved'
+  readonly mix: MixProgram
+  readonly values: readonly number[]
+  readonly counts: ReadonlyMap<VariantId, number>
+  /** The counts at which capacity was taken: none above the count of a used variant. */
+  readonly reference: ReadonlyMap<VariantId, number>
+  /** No plan costs less (starts and tie-break included), given what stays unmet. */
+  readonly lowerBound: number
+  readonly lost: ReadonlySet<VariantId>
+}
+
+export interface Unsolved {
+  readonly status: 'failed'
+  readonly why: string
+}
+
+/** Capacity of one replica of a variant when there are so many of them. */
+export type CapacityAt = (block: Block, classId: ClassId, variantId: VariantId, replicas: number) => number
+
+const maxRounds = 12
+
+export function solveFixedPoint(
+  instance: Instance,
+  capacityAt: CapacityAt,
+  engines: Engines,
+  limits: EngineLimits,
+): Solution | Unsolved {
+  const variants = instance.blocks.flatMap((block) => block.variants)
+  const reference = new Map(variants.map((variant) => [variant.id, Math.max(1, variant.max)]))
+  const lost = new Set<VariantId>()
+  let lowerBound = Number.NEGATIVE_INFINITY
+  for (let lowered = 0; ; ) {
+    const mix = buildProgram(instance, sizingAt(reference, capacityAt), lost)
+    const solved = solveInOrder(mix, engines, limits)
+    if (solved.status !== 'solved') {
+      return { status: 'failed', why: solved.status === 'failed' ? solved.why : 'no solution' }
+    }
+    if (lowered === 0) lowerBound = solved.lowerBound
+    const counts = new Map([...mix.counts].map(([id, column]) => [id, solved.values[column] ?? 0]))
+    if (addLosses(instance, counts, lost)) continue
+    if (!lower(reference, variants, counts, lowered)) {
+      return { status: 'solved', mix, values: solved.values, counts, reference, lowerBound, lost }
+    }
+    lowered++
+  }
+}
+
+export function sizingAt(reference: ReadonlyMap<VariantId, number>, capacityAt: CapacityAt): Sizing {
+  return (block, classId, variant, fewer) =>
+    capacityAt(block, classId, variant.id, Math.max(1, (reference.get(variant.id) ?? 1) - fewer))
+}
+
+/** A used variant whose reference is above its count gets a lower one. True if any changed. */
+function lower(
+  reference: Map<VariantId, number>,
+  variants: readonly MixVariant[],
+  counts: ReadonlyMap<VariantId, number>,
+  rounds: number,
+): boolean {
+  let changed = false
+  for (const variant of variants) {
+    const count = counts.get(variant.id) ?? 0
+    const before = reference.get(variant.id) ?? 1
+    if (count === 0 || before <= count) continue
+    reference.set(variant.id, rounds < maxRounds ? count : Math.max(1, variant.min))
+    changed = true
+  }
+  return changed
+}
+
+function addLosses(
+  instance: Instance,
+  counts: ReadonlyMap<VariantId, number>,
+  lost: Set<VariantId>,
+): boolean {
+  const before = lost.size
+  for (const block of instance.blocks) {
+    if (block.problem.surviveReplicas === 0) continue
+    for (const variant of block.variants) if ((counts.get(variant.id) ?? 0) > 0) lost.add(variant.id)
+  }
+  return lost.size > before
+}

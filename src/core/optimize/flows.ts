@@ -1,0 +1,69 @@
+// From a program's values to requests per second: every class's flow adds up to what is served, and what a
+// group prefills it decodes. The program only asks for enough, so what is too much is taken back here.
+import type { ClassId, VariantId } from '../policy.ts'
+import type { FlowColumn, MixProgram } from './program.ts'
+
+/** Requests per second: `flow.get(class).get(variant)`. */
+export type FlowTable = ReadonlyMap<ClassId, ReadonlyMap<VariantId, number>>
+
+interface Share {
+  readonly flow: FlowColumn
+  share: number
+}
+
+/** The flow of every day (`lost` undefined) or after the loss of replicas of one variant. */
+export function flowTable(
+  mix: MixProgram,
+  values: readonly number[],
+  lost: VariantId | undefined,
+): FlowTable {
+  const byClass = new Map<ClassId, Share[]>()
+  for (const flow of mix.flows) {
+    if (flow.lost !== lost) continue
+    const shares = byClass.get(flow.class.id) ?? []
+    shares.push({ flow, share: values[flow.column] ?? 0 })
+    byClass.set(flow.class.id, shares)
+  }
+  const table = new Map<ClassId, ReadonlyMap<VariantId, number>>()
+  for (const [id, shares] of byClass) {
+    const short = values[mix.short.get(id) ?? -1] ?? 0
+    reduceTo(
+      shares.filter((item) => item.flow.variant.role !== 'decode'),
+      1 - short,
+    )
+    matchDecode(shares)
+    const entries = shares
+      .filter((item) => item.share > 1e-9)
+      .map((item) => [item.flow.variant.id, item.share * item.flow.class.requestsPerSecond] as const)
+    table.set(id, new Map(entries))
+  }
+  return table
+}
+
+function matchDecode(shares: readonly Share[]): void {
+  const groups = new Set(shares.map((item) => item.flow.variant.transferGroup))
+  for (const group of groups) {
+    const inGroup = shares.filter((item) => item.flow.variant.transferGroup === group)
+    const prefilled = total(inGroup.filter((item) => item.flow.variant.role === 'prefill'))
+    reduceTo(
+      inGroup.filter((item) => item.flow.variant.role === 'decode'),
+      prefilled,
+    )
+  }
+}
+
+/** Takes from the last first, and from all what is above their minimum share before anything else. */
+function reduceTo(shares: readonly Share[], wanted: number): void {
+  let excess = total(shares) - wanted
+  for (const keep of [(item: Share) => item.flow.variant.minShare, () => 0]) {
+    for (const item of [...shares].reverse()) {
+      const taken = Math.min(Math.max(0, item.share - keep(item)), Math.max(0, excess))
+      item.share -= taken
+      excess -= taken
+    }
+  }
+}
+
+function total(shares: readonly Share[]): number {
+  return shares.reduce((sum, item) => sum + item.share, 0)
+}
