@@ -10,8 +10,9 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => Date.now() / 1000,
+  // Timers count whole milliseconds and may fire one early: then a tick would be asked for just before its time.
   sleep: (seconds, signal) =>
-    wait(Math.max(0, seconds) * 1000, undefined, { signal }).catch((error: unknown) => {
+    wait(Math.ceil(Math.max(0, seconds) * 1000) + 1, undefined, { signal }).catch((error: unknown) => {
       if (!signal.aborted) throw error
     }),
 }
