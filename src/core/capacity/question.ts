@@ -15,6 +15,8 @@ export interface Shape {
   readonly outputTokens: readonly LengthBin[]
   /** 0..1: share of prompt tokens that need no prefill. */
   readonly prefixHitRate: number
+  /** Mean KV tokens of a running sequence, where it is known that long prompts get short answers or the reverse. */
+  readonly contextTokens?: number
 }
 
 export interface ReplicaLimits {

@@ -1,0 +1,139 @@
+// How many requests are in a replica: a birth-death chain over k, tempered by zeta because arrivals also stall
+// the decodes, which makes k more variable than independent arrivals would. Summed in logarithms: with 256 slots
+// the plain products reach 10^200. Modelling notes, section 1 (3).
+import { type Cycle, cycle, type Station } from './cycle.ts'
+
+/**
+ * How arrivals stall decodes: by the replica's mean load (`global`: best for gaps of single tokens), or by the load
+ * of each state (`local`: more pessimistic, best for gaps of whole requests, and the one recommended for sizing).
+ */
+export type Tempering = 'global' | 'local'
+
+/** States around k together: what a request finds that comes while they hold. */
+export interface ChainNode {
+  readonly k: number
+  /** Of the k, those that decode. */
+  readonly n: number
+  readonly probability: number
+  /** Every slot is taken: a request that comes now waits for one. */
+  readonly waits: boolean
+}
+
+export interface Chain {
+  /** Ascending in k; k = 0, k = 1 and k >= N stand alone. */
+  readonly nodes: readonly ChainNode[]
+  /** Requests that find every slot taken: their share, and the rate per ms at which their further wait ends. */
+  readonly waiting: { readonly probability: number; readonly rate: number }
+  /** Requests in the system, on average. */
+  readonly meanK: number
+}
+
+/** The state k: n of its requests decode, and it completes mu per ms. */
+export interface Rung {
+  readonly k: number
+  readonly n: number
+  readonly mu: number
+  readonly zeta: number
+}
+
+/** Undefined where the slots cannot keep up with the arrivals. */
+export function chain(station: Station, tempering: Tempering, groups: number): Chain | undefined {
+  const ladder = rungs(station.work.N).map((k) => rung(station, tempering, k))
+  return solve(ladder, station.lambda, groups)
+}
+
+/** The chain over these rungs, all arrivals coming at rate lambda. Undefined where they outrun the last rung. */
+export function solve(ladder: readonly Rung[], lambda: number, groups: number): Chain | undefined {
+  const last = ladder.at(-1)
+  if (last === undefined || !(lambda < last.mu)) return undefined
+  const states = spread(ladder, lambda)
+  const highest = states.reduce((most, state) => Math.max(most, state.log), 0)
+  const masses = states.map(({ k, n, log }) => ({ k, n, mass: Math.exp(log - highest) }))
+  const q = (lambda / last.mu) ** (1 / last.zeta)
+  const tail = (masses.pop()?.mass ?? 0) / (1 - q)
+  const total = masses.reduce((sum, { mass }) => sum + mass, tail)
+  const meanK = masses.reduce((sum, { k, mass }) => sum + k * mass, tail * (last.k + q / (1 - q))) / total
+  const running = grouped(masses, groups).map(({ k, n, mass }) => ({ k, n, mass, waits: false }))
+  const nodes = [...running, { k: last.k, n: last.n, mass: tail, waits: true }]
+    .filter(({ mass }) => mass > 1e-12 * total)
+    .map(({ mass, ...node }) => ({ ...node, probability: mass / total }))
+  return { nodes, waiting: { probability: tail / total, rate: last.mu * (1 - q) }, meanK }
+}
+
+/** The states at which the chain is evaluated: all small ones, then every eighth part further; between them, a line. */
+export function rungs(N: number): readonly number[] {
+  const ks: number[] = []
+  for (let k = 1; k < N; k = Math.max(k + 1, Math.floor(k * 1.125))) ks.push(k)
+  ks.push(N)
+  return ks
+}
+
+/** n(k) by three passes of n = k DC / (tau + DC): the share of its stay that a request decodes. */
+function rung(station: Station, tempering: Tempering, k: number): Rung {
+  let n = 0.9 * k
+  let at = cycle(station, n)
+  for (let pass = 0; pass < 3; pass++) {
+    n = (k * at.DC) / (at.tau + at.DC)
+    at = cycle(station, n)
+  }
+  return { k, n, mu: k / (at.tau + at.DC), zeta: zeta(station, tempering, at) }
+}
+
+function zeta({ rho, I, work: { dec, e1, e2 } }: Station, tempering: Tempering, { n, S }: Cycle): number {
+  const al = tempering === 'local' && dec > 0 ? Math.min(10, (e1 * n) / (dec * S)) : rho / (1 - rho)
+  const spread = e1 > 0 ? e2 / (e1 * e1) - 1 : 0
+  return 0.5 * (1 + I * (1 + al) ** 2 + spread * al * al)
+}
+
+interface StateAt {
+  readonly k: number
+  readonly n: number
+  /** log pi(k) - log pi(0). */
+  readonly log: number
+}
+
+/** k = 0..N, interpolated between the rungs. */
+function spread(ladder: readonly Rung[], lambda: number): StateAt[] {
+  const states: StateAt[] = [{ k: 0, n: 0, log: 0 }]
+  let log = 0
+  let below: { readonly k: number; readonly n: number; readonly climb: number } | undefined
+  for (const { k, n, mu, zeta: tempered } of ladder) {
+    const here = { k, n, climb: Math.log(lambda / mu) / tempered }
+    const from = below ?? here
+    for (let j = Math.min(k, from.k + 1); j <= k; j++) {
+      const part = k === from.k ? 1 : (j - from.k) / (k - from.k)
+      log += from.climb + part * (here.climb - from.climb)
+      states.push({ k: j, n: from.n + part * (n - from.n), log })
+    }
+    below = here
+  }
+  return states
+}
+
+interface Group {
+  readonly k: number
+  readonly n: number
+  readonly mass: number
+}
+
+/** k = 0 and k = 1 alone, the others in groups of about equal mass, each at its mean. */
+function grouped(states: readonly Group[], groups: number): readonly Group[] {
+  const rest = states.slice(2)
+  const share = rest.reduce((sum, state) => sum + state.mass, 0) / groups
+  const made: Group[] = states.slice(0, 2)
+  let k = 0
+  let n = 0
+  let mass = 0
+  for (const [i, state] of rest.entries()) {
+    k += state.k * state.mass
+    n += state.n * state.mass
+    mass += state.mass
+    if ((mass >= share || i === rest.length - 1) && mass > 0) {
+      made.push({ k: k / mass, n: n / mass, mass })
+      k = 0
+      n = 0
+      mass = 0
+    }
+  }
+  return made
+}

@@ -1,0 +1,93 @@
+// What the lengths of requests mean for one engine: the moments and nodes that the queueing formulas take.
+// Names as in docs/MODEL.md: B work of a prompt, e1 e2 e3 its moments, dec decode steps per request, m the
+// token-weighted context of a running sequence, N sequences that run at once. Milliseconds and tokens.
+import type { Profile } from '../profile.ts'
+import { expertTouch, promptWork } from './iteration.ts'
+import type { LengthBin, ReplicaLimits, Shape } from './question.ts'
+
+/** Preemption sets in before the cache is full: contexts grow while they run. Modelling notes, section 2. */
+export const usableKvShare = 0.85
+
+/** At least this share of a prompt is computed: hits depend on routing, and a new replica's cache is cold. */
+const maxPrefixHitRate = 0.9
+
+export interface Node {
+  readonly value: number
+  readonly weight: number
+}
+
+export interface Workload {
+  /** B of each prompt length, ms. */
+  readonly prompts: readonly Node[]
+  /** d = out - 1, gaps between tokens, of each output length. */
+  readonly answers: readonly Node[]
+  readonly e1: number
+  readonly e2: number
+  readonly e3: number
+  readonly dec: number
+  readonly m: number
+  readonly varContext: number
+  /** Prompt tokens to compute per request. */
+  readonly promptTokens: number
+  /** Share of the untouched experts that a prompt touches. */
+  readonly touch: number
+  /** B of a step filled to its token budget. */
+  readonly fullStep: number
+  readonly N: number
+  readonly slots: 'kvCache' | 'maxNumSeqs'
+}
+
+export function workload(profile: Profile, limits: ReplicaLimits, shape: Shape): Workload {
+  const hitRate = Math.min(maxPrefixHitRate, Math.max(0, shape.prefixHitRate))
+  const budget = limits.maxNumBatchedTokens
+  const computed = (tokens: number): number => Math.max(1, tokens * (1 - hitRate))
+  const work = (tokens: number): number =>
+    promptWork(profile, { tokens, cachedTokens: Math.max(0, tokens - computed(tokens)) }, budget)
+  const prompts = shape.promptTokens.map(({ tokens, weight }) => ({ value: work(tokens), weight }))
+  const answers = shape.outputTokens.map(({ tokens, weight }) => ({ value: Math.max(0, tokens - 1), weight }))
+  const dec = expected(answers, (d) => d)
+  const context = contextMoments(shape, answers, dec)
+  const m = shape.contextTokens ?? context.mean
+  const kvSlots = (usableKvShare * limits.kvTokens) / m
+  return {
+    prompts,
+    answers,
+    e1: expected(prompts, (B) => B),
+    e2: expected(prompts, (B) => B * B),
+    e3: expected(prompts, (B) => B * B * B),
+    dec,
+    m,
+    varContext: context.variance,
+    promptTokens: expectedTokens(shape.promptTokens, computed),
+    touch: expectedTokens(shape.promptTokens, (tokens) => expertTouch(profile, computed(tokens))),
+    fullStep: work(budget / (1 - hitRate)),
+    N: Math.floor(Math.min(limits.maxNumSeqs, kvSlots)),
+    slots: kvSlots < limits.maxNumSeqs ? 'kvCache' : 'maxNumSeqs',
+  }
+}
+
+/** Context of a running sequence, each of its decode steps counted once: prompt plus tokens so far. */
+function contextMoments(
+  shape: Shape,
+  answers: readonly Node[],
+  dec: number,
+): { readonly mean: number; readonly variance: number } {
+  const prompt = expectedTokens(shape.promptTokens, (tokens) => tokens)
+  const promptVariance = expectedTokens(shape.promptTokens, (tokens) => (tokens - prompt) ** 2)
+  if (!(dec > 0)) return { mean: prompt, variance: promptVariance }
+  const age = expected(answers, (d) => (d * (d + 1)) / 2) / dec
+  const ageSquared = expected(answers, (d) => (d * (d + 1) * (2 * d + 1)) / 6) / dec
+  return { mean: prompt + age, variance: promptVariance + Math.max(0, ageSquared - age * age) }
+}
+
+export function expected(nodes: readonly Node[], of: (value: number) => number): number {
+  let sum = 0
+  for (const { value, weight } of nodes) sum += weight * of(value)
+  return sum
+}
+
+function expectedTokens(bins: readonly LengthBin[], of: (tokens: number) => number): number {
+  let sum = 0
+  for (const { tokens, weight } of bins) sum += weight * of(tokens)
+  return sum
+}

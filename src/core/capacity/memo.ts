@@ -1,0 +1,41 @@
+// Answers already worked out, so that a tick pays only for what changed: a thousand variants of which five in a
+// hundred are new cost five in a hundred. It is the caller's to keep and never changes an answer, only its price.
+import { among, type Pooling, poolingOf } from './capacity.ts'
+import type { Capacity, CapacityQuestion } from './question.ts'
+
+export interface CapacityMemo {
+  readonly capacityOf: (question: CapacityQuestion) => Capacity
+}
+
+/** Holds at most `maxEntries` answers (about 200 bytes and a key of 1 KiB each); the least recently asked goes first. */
+export function createCapacityMemo(maxEntries = 20_000): CapacityMemo {
+  const answers = new Map<string, Pooling>()
+  return {
+    capacityOf: (question) => {
+      const key = capacityKey(question)
+      const pooling = answers.get(key) ?? poolingOf(question)
+      answers.delete(key)
+      answers.set(key, pooling)
+      if (answers.size > maxEntries) answers.delete(answers.keys().next().value ?? key)
+      return among(pooling, question.replicas)
+    },
+  }
+}
+
+/** Equal for questions with equal answers at every count of replicas: all the numbers, in a fixed order. */
+export function capacityKey(question: CapacityQuestion): string {
+  const { profile, limits, shape, goal } = question
+  return JSON.stringify([
+    question.role,
+    [profile.a, profile.b, profile.c, profile.ap, profile.bp, profile.d2, profile.g, profile.h],
+    [profile.mixtureOfExperts?.x, profile.mixtureOfExperts?.kappa],
+    [limits.maxNumSeqs, limits.maxNumBatchedTokens, limits.kvTokens],
+    shape.promptTokens.map(({ tokens, weight }) => [tokens, weight]),
+    shape.outputTokens.map(({ tokens, weight }) => [tokens, weight]),
+    [shape.prefixHitRate, shape.contextTokens],
+    goal.kind === 'throughput'
+      ? goal.kind
+      : [goal.ttft, goal.itl, goal.tpot].map((bound) => bound && [bound.percentile, bound.seconds]),
+    [question.dispersion, question.sloMargin, question.maxLoad],
+  ])
+}
