@@ -10,6 +10,8 @@ export interface HttpViews {
   /** The last decision as a JSON document, or undefined before the first one. */
   readonly plan: () => object | undefined
   readonly policies: () => object
+  /** A view threw: for the log, as the client is not told why. */
+  readonly failed: (error: Error) => void
 }
 
 export interface Body {
@@ -25,18 +27,30 @@ export interface HttpServer {
   readonly close: () => Promise<void>
 }
 
-/** Port 0 takes any free one. Rejects where the port is taken. */
-export function startHttpServer(port: number, views: HttpViews): Promise<HttpServer> {
+export interface HttpAddress {
+  /** `0.0.0.0`, `::`, or one address of this host. */
+  readonly address: string
+  /** 0: any free port. */
+  readonly port: number
+}
+
+/** Rejects where it cannot listen. */
+export function startHttpServer({ address, port }: HttpAddress, views: HttpViews): Promise<HttpServer> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
     respond(request, views).then(
       (reply) => send(request, response, reply),
-      () => send(request, response, failure(500, 'the server could not answer: see its log')),
+      (error: unknown) => {
+        views.failed(error instanceof Error ? error : new Error(String(error)))
+        send(request, response, failure(500, 'the server could not answer: see its log'))
+      },
     )
   })
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, () => {
-      server.off('error', reject)
+    const refuse = (error: Error) =>
+      reject(new Error(`cannot listen on ${address}:${port}: ${error.message}`, { cause: error }))
+    server.once('error', refuse)
+    server.listen(port, address, () => {
+      server.off('error', refuse)
       resolve({
         port: portOf(server.address()),
         close: () =>
