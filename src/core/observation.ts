@@ -49,6 +49,18 @@ export interface ReplicaCounts {
   readonly ready: number
   readonly starting: number
   readonly terminating: number
+  /** Creation of the oldest starting replica, in seconds since the epoch. Absent: none starts, or not known. */
+  readonly startingSince?: number
+  /** Starting replicas that the scheduler finds no room for. Absent: none, or not known. */
+  readonly unschedulable?: UnschedulableReplicas
+}
+
+export interface UnschedulableReplicas {
+  readonly replicas: number
+  /** Since when the oldest of them has waited, in seconds since the epoch. */
+  readonly since: number
+  /** The scheduler's words. */
+  readonly why: string
 }
 
 /** Answers to the queries of the policy's author; absent keys were not asked for. */

@@ -1,0 +1,50 @@
+// What of the cluster the policies make us read: no more than they need, so that a Role in one namespace is
+// enough where every pool has a stated inventory.
+import type { PolicySet, ScaleTarget, VariantId } from '../core/policy.ts'
+
+export interface Scope {
+  readonly targets: readonly VariantTarget[]
+  /** The lists of pods to keep: one of the whole cluster where GPUs that others hold must be known. */
+  readonly podPaths: readonly string[]
+  readonly nodePaths: readonly string[]
+  /** Pools by name: all, and those whose inventory is to be discovered from nodes. */
+  readonly pools: { readonly all: readonly string[]; readonly discovered: readonly string[] }
+}
+
+export interface NamespacedTarget {
+  readonly namespace: string
+  readonly target: ScaleTarget
+}
+
+export interface VariantTarget extends NamespacedTarget {
+  readonly variant: VariantId
+  /** The list that its pods are in. */
+  readonly podPath: string
+}
+
+export const allPodsPath = '/api/v1/pods'
+export const nodesPath = '/api/v1/nodes'
+
+export function scopeOf(policies: PolicySet): Scope {
+  const stated = new Set(policies.pools.filter((pool) => pool.gpus !== undefined).map((pool) => pool.name))
+  const used = policies.policies.flatMap((policy) => policy.variants.map((variant) => variant.pool))
+  const all = [...new Set([...policies.pools.map((pool) => pool.name), ...used])].toSorted()
+  const discovered = all.filter((pool) => !stated.has(pool))
+  const targets = policies.policies.flatMap((policy) =>
+    policy.variants.map((variant) => ({
+      variant: variant.id,
+      namespace: policy.namespace,
+      target: variant.scaleTarget,
+      podPath:
+        discovered.length > 0
+          ? allPodsPath
+          : `/api/v1/namespaces/${encodeURIComponent(policy.namespace)}/pods`,
+    })),
+  )
+  return {
+    targets,
+    podPaths: [...new Set(targets.map((target) => target.podPath))],
+    nodePaths: targets.length > 0 && discovered.length > 0 ? [nodesPath] : [],
+    pools: { all, discovered },
+  }
+}
