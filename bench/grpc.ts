@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type handleUnaryCall, Server, ServerCredentials } from '@grpc/grpc-js'
 import type { TargetAnswer } from '../src/core/publication.ts'
-import { metricName } from '../src/grpc/metric-name.ts'
+import { metricName } from '../src/grpc/metricName.ts'
 import { type GetMetricsRequest, type GetMetricsResponse, loadProtocol } from '../src/grpc/protocol.ts'
 import { startGrpcServer } from '../src/grpc/server.ts'
 

@@ -12,14 +12,14 @@ export interface Pace {
   readonly maxAgeMilliseconds: number
 }
 
-export interface ActivitySink {
+interface ActivitySink {
   /** `written` is called when the reader has room again. */
   readonly write: (response: IsActiveResponse, written: () => void) => void
   /** Ends with OK. */
   readonly end: () => void
 }
 
-export interface ActivityQuestion {
+interface ActivityQuestion {
   readonly ask: () => Answer<IsActiveResponse>
   readonly subscribe: (listener: () => void) => () => void
 }

@@ -1,7 +1,7 @@
 // What KEDA is told, as a pure function of its question and the published decision. Unknown is always a
 // refusal, never 0 or false: KEDA holds on an error and scales away on a zero.
 import type { Publication, TargetRef } from '../core/publication.ts'
-import { metricName } from './metric-name.ts'
+import { metricName } from './metricName.ts'
 import type {
   GetMetricSpecResponse,
   GetMetricsRequest,

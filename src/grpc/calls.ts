@@ -11,7 +11,7 @@ export interface FinishedCall {
   readonly milliseconds: number
 }
 
-export interface CallGuard {
+interface CallGuard {
   readonly interceptor: ServerInterceptor
   /** Ends every open response stream with OK. */
   readonly endStreams: () => void

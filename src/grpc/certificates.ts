@@ -15,7 +15,7 @@ export interface TlsFiles {
   readonly clientAuthorityFile?: string
 }
 
-export interface ReloadedCredentials {
+interface ReloadedCredentials {
   readonly credentials: ServerCredentials
   readonly stop: () => void
 }

@@ -35,7 +35,7 @@ export interface StreamLimits {
   readonly maxStreamsPerRef: number
 }
 
-export interface HandlerOptions {
+interface HandlerOptions {
   readonly publication: Publication
   readonly limits: MetadataLimits & StreamLimits
   readonly pace: Pace
@@ -44,7 +44,7 @@ export interface HandlerOptions {
   readonly streamsOpen: (count: number) => void
 }
 
-export interface Handlers {
+interface Handlers {
   readonly implementation: UntypedServiceImplementation
   /** Ends every StreamIsActive with OK. */
   readonly endStreams: () => void

@@ -29,7 +29,8 @@ export function reportOnce(
   // Oldest report first, as Map keeps the order of insertion.
   const reported = new Map<string, { readonly at: number; suppressed: number }>()
   return (problem) => {
-    const key = `${problem.code} ${problem.text}`
+    // "the last decision is 61 s old" and "... 62 s old" are one problem.
+    const key = `${problem.code} ${problem.text.replace(/\d+/g, '0')}`
     const at = clock.now()
     const earlier = reported.get(key)
     if (earlier !== undefined && at - earlier.at < intervalMilliseconds) {

@@ -19,7 +19,9 @@ export interface GrpcLimits extends MetadataLimits, StreamLimits {
 }
 
 export interface GrpcTimings {
+  /** StreamIsActive repeats `true` this often. */
   readonly heartbeatMilliseconds: number
+  /** And says nothing more often than this. */
   readonly minIntervalMilliseconds: number
   /** Connections and streams older than this end cleanly, so that clients find servers that came later. */
   readonly maxConnectionAgeMilliseconds: number
@@ -29,7 +31,7 @@ export interface GrpcTimings {
   readonly certificateReloadMilliseconds: number
 }
 
-export const defaultLimits: GrpcLimits = {
+const defaultLimits: GrpcLimits = {
   maxMessageBytes: 64 * 1024,
   maxMetadataKeys: 64,
   maxMetadataBytes: 16 * 1024,
@@ -38,7 +40,7 @@ export const defaultLimits: GrpcLimits = {
   requestMilliseconds: 2_000,
 }
 
-export const defaultTimings: GrpcTimings = {
+const defaultTimings: GrpcTimings = {
   heartbeatMilliseconds: 10_000,
   minIntervalMilliseconds: 1_000,
   maxConnectionAgeMilliseconds: 3_600_000,
@@ -96,6 +98,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const server = new Server({
     interceptors: [calls.interceptor],
     'grpc.max_receive_message_length': limits.maxMessageBytes,
+    // KEDA has one connection for everything: its streams must leave room for its other calls.
+    'grpc.max_concurrent_streams': limits.maxStreams + 1_000,
     'grpc.keepalive_time_ms': timings.keepaliveMilliseconds,
     'grpc.keepalive_timeout_ms': timings.keepaliveTimeoutMilliseconds,
     'grpc.max_connection_age_ms': timings.maxConnectionAgeMilliseconds,
