@@ -9,15 +9,24 @@ export interface PolicyFiles {
 }
 
 export type LoadedPolicies =
-  | { readonly kind: 'good'; readonly policies: PolicySet }
+  | { readonly kind: 'good'; readonly policies: PolicySet; readonly warnings: readonly string[] }
   /** One sentence each, with file, line and column. */
   | { readonly kind: 'bad'; readonly problems: readonly string[] }
+
+/** Policies in force, and the contents that they came from. */
+export interface PoliciesInForce {
+  readonly policies: PolicySet
+  readonly warnings: readonly string[]
+  readonly fingerprint: string
+}
 
 export interface PolicyStatus {
   /** When the policies in force were loaded, seconds since the epoch. */
   readonly loadedAt: number
   /** Why the newest files are not in force; empty when they are. */
   readonly problems: readonly string[]
+  /** What is allowed in the policies in force, and probably not meant. */
+  readonly warnings: readonly string[]
 }
 
 export interface PolicyStore {
@@ -35,11 +44,10 @@ export interface PolicyStorePorts {
   readonly changed: (policies: PolicySet, status: PolicyStatus) => void
 }
 
-/** `initial` came from files with this fingerprint. */
-export function policyStore(ports: PolicyStorePorts, initial: PolicySet, fingerprint: string): PolicyStore {
-  let policies = initial
-  let status: PolicyStatus = { loadedAt: ports.now(), problems: [] }
-  let seen = fingerprint
+export function policyStore(ports: PolicyStorePorts, initial: PoliciesInForce): PolicyStore {
+  let policies = initial.policies
+  let status: PolicyStatus = { loadedAt: ports.now(), problems: [], warnings: initial.warnings }
+  let seen = initial.fingerprint
 
   function settle(next: PolicySet, nextStatus: PolicyStatus): void {
     policies = next
@@ -59,8 +67,8 @@ export function policyStore(ports: PolicyStorePorts, initial: PolicySet, fingerp
     if (again.fingerprint !== files.fingerprint) return
     const loaded = files.load()
     seen = files.fingerprint
-    if (loaded.kind === 'good') settle(loaded.policies, { loadedAt: ports.now(), problems: [] })
-    else refuse(loaded.problems)
+    if (loaded.kind === 'bad') return refuse(loaded.problems)
+    settle(loaded.policies, { loadedAt: ports.now(), problems: [], warnings: loaded.warnings })
   }
 
   return {

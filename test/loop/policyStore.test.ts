@@ -9,6 +9,7 @@ import {
 import { policyOf, policySetOf } from './values.ts'
 
 const first = policySetOf([policyOf({ name: 'first' })])
+const inForce = { policies: first, warnings: [], fingerprint: 'one' }
 const second = policySetOf([policyOf({ name: 'second' })])
 
 /** A directory that tests write to: contents in, fingerprint and policies out. */
@@ -40,33 +41,35 @@ function directory(loaded: Readonly<Record<string, LoadedPolicies>>, contents: s
 }
 
 const contents: Readonly<Record<string, LoadedPolicies>> = {
-  one: { kind: 'good', policies: first },
-  two: { kind: 'good', policies: second },
+  one: { kind: 'good', policies: first, warnings: [] },
+  two: { kind: 'good', policies: second, warnings: ['max is below what chat needs'] },
   broken: { kind: 'bad', problems: ['spec.model is missing (chat.yaml:3:1)'] },
 }
 
 test('files that stay the same are not loaded again', async () => {
   const { ports, changes } = directory(contents, 'one')
-  const store = policyStore(ports, first, 'one')
+  const store = policyStore(ports, inForce)
   expect(await store.refresh()).toBe(first)
   expect(changes).toEqual([])
 })
 
 test('new contents are in force from the next look on', async () => {
   const { ports, write, changes } = directory(contents, 'one')
-  const store = policyStore(ports, first, 'one')
+  const store = policyStore(ports, inForce)
   write('two')
   expect(await store.refresh()).toBe(second)
-  expect(changes).toEqual([{ loadedAt: 1000, problems: [] }])
+  expect(changes).toEqual([{ loadedAt: 1000, problems: [], warnings: ['max is below what chat needs'] }])
 })
 
 test('a bad file leaves the good policies in force, says why once, and goes away with the repair', async () => {
   const { ports, write, changes } = directory(contents, 'one')
-  const store = policyStore(ports, first, 'one')
+  const store = policyStore(ports, inForce)
   write('broken')
   expect(await store.refresh()).toBe(first)
   expect(await store.refresh()).toBe(first)
-  expect(changes).toEqual([{ loadedAt: 1000, problems: ['spec.model is missing (chat.yaml:3:1)'] }])
+  expect(changes).toEqual([
+    { loadedAt: 1000, problems: ['spec.model is missing (chat.yaml:3:1)'], warnings: [] },
+  ])
   write('one')
   expect(await store.refresh()).toBe(first)
   expect(store.status().problems).toEqual([])
@@ -74,7 +77,7 @@ test('a bad file leaves the good policies in force, says why once, and goes away
 
 test('files that change between two readings wait for the next look', async () => {
   const { ports, readNext, write } = directory(contents, 'one')
-  const store = policyStore(ports, first, 'one')
+  const store = policyStore(ports, inForce)
   write('two')
   readNext(
     () => 'half of two',
@@ -87,7 +90,7 @@ test('files that change between two readings wait for the next look', async () =
 
 test('a directory that cannot be read is a problem until it can', async () => {
   const { ports, readNext } = directory(contents, 'one')
-  const store = policyStore(ports, first, 'one')
+  const store = policyStore(ports, inForce)
   readNext(() => {
     throw new Error('EACCES: permission denied')
   })
