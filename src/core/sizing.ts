@@ -21,10 +21,7 @@ const assumedKvTokens = 100_000
 
 export type CapacityOf = (trafficClass: TrafficClass, variant: Variant, replicas: number) => Capacity
 
-/**
- * Capacity per replica when there are `replicas` of a variant. Pooling is credited in steps, for 1, 2, 4, 8 and
- * 16 replicas: never more than there are, and few questions.
- */
+/** Capacity per replica when there are `replicas` of a variant. */
 export function capacityIn(
   policy: ScalingPolicy,
   shapeOf: (trafficClass: TrafficClass) => Shape,
@@ -45,17 +42,13 @@ export function capacityIn(
       limits: limitsOf(variant, observation),
       shape: shapeOf(trafficClass),
       goal: goalOf(trafficClass, variant, policy),
-      replicas: pooled(replicas),
+      replicas,
       dispersion: 1,
       sloMargin: policy.behavior.sloMargin,
       maxLoad: policy.behavior.maxLoad,
     }
     return memo.capacityOf(question)
   }
-}
-
-function pooled(replicas: number): number {
-  return 2 ** Math.floor(Math.log2(Math.min(Math.max(replicas, 1), 16)))
 }
 
 function limitsOf(variant: Variant, observation: Observation): ReplicaLimits {

@@ -10,7 +10,7 @@ export function remember(
 ): readonly WantedAt[] {
   const since = at - holdSeconds
   const kept = (memory?.wanted ?? []).filter(
-    (entry) => entry.at > since && entry.at < at && entry.replicas > wanted,
+    (entry) => entry.at > since && entry.at <= at && entry.replicas > wanted,
   )
   return [...kept, { at, replicas: wanted }]
 }

@@ -52,7 +52,7 @@ function targetOf(drafts: ReadonlyMap<VariantId, Move>, id: VariantId): number {
 
 function draft({ variant, wanted, current, memory }: Candidate, behavior: Behavior, at: number): Move {
   // Without memory (a first start) what runs counts as wanted just now: a start is no reason to scale down.
-  const past = memory ?? { target: current, plannedAt: at, wanted: [{ at: at - 1, replicas: current }] }
+  const past = memory ?? { target: current, plannedAt: at, wanted: [{ at, replicas: current }] }
   const window = remember(past, wanted, at, behavior.scaleDownHoldSeconds)
   const held = Math.min(Math.max(heldCount(window), variant.replicas.min), variant.replicas.max)
   const reasons: Reason[] = []

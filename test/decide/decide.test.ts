@@ -1,0 +1,295 @@
+// The decision told as stories on a time line: what is observed at each tick, and what is emitted.
+import { describe, expect, it } from 'vitest'
+import { isMissing, missing } from '../../src/core/reading.ts'
+import { sentence } from '../../src/core/reason.ts'
+import { emptyState } from '../../src/core/state.ts'
+import {
+  behavior,
+  blind,
+  l40s,
+  observe,
+  policy,
+  policySet,
+  signals,
+  story,
+  trafficClass,
+  variant,
+  variantOf,
+} from './world.ts'
+
+const one = policySet([policy([variant('h100')])])
+
+describe('sizing', () => {
+  it('adds replicas at once when demand exceeds what the ready ones carry', () => {
+    const [quiet, busy] = story(one, [
+      observe(0, { h100: signals(1, 5) }),
+      observe(15, { h100: signals(1, 120) }),
+    ])
+    expect(variantOf(quiet, 'h100').target).toBe(1)
+    // 120 req/s x 1.1 headroom over at most 50.6 req/s (saturation) x 0.9 per replica: 3 at the very least
+    expect(variantOf(busy, 'h100').target).toBeGreaterThanOrEqual(3)
+    expect(variantOf(busy, 'h100').reasons.map(sentence).join('; ')).toMatch(
+      /carries 100 % of chat at .* per replica/,
+    )
+  })
+
+  it('counts what piles up: completions alone would find just enough', () => {
+    const saturated = { completionsPerSecond: 40, inSystemGrowthPerSecond: 20, waiting: 600 }
+    const [completionsOnly] = story(one, [observe(0, { h100: signals(1, 40) })])
+    const [all] = story(one, [observe(0, { h100: signals(1, 60, saturated) })])
+    expect(Number(variantOf(all, 'h100').target)).toBeGreaterThan(
+      Number(variantOf(completionsOnly, 'h100').target),
+    )
+    // 40 + 20 arriving, 600 waiting / 60 s
+    expect(all?.decision.policies[0]?.classes[0]?.demand).toBe(70)
+  })
+
+  it('takes the variant that carries the demand most cheaply', () => {
+    const cheap = variant('l40s', { profile: l40s, costPerHour: 1.5, replicas: { min: 0, max: 20 } })
+    const dear = variant('l40s', { profile: l40s, costPerHour: 4, replicas: { min: 0, max: 20 } })
+    const free = variant('h100', { replicas: { min: 0, max: 20 } })
+    const tick = observe(0, { h100: signals(1, 100), l40s: signals(0, 0) })
+    // A third of the speed: at the price of an H100 it is never bought.
+    expect(variantOf(story(policySet([policy([free, dear])]), [tick])[0], 'l40s').wanted).toBe(0)
+    // So cheap that it beats the H100 per request at SLO.
+    const bargain = { ...cheap, costPerHour: 0.3, replicas: { min: 0, max: 60 } }
+    expect(variantOf(story(policySet([policy([free, bargain])]), [tick])[0], 'h100').wanted).toBe(0)
+  })
+
+  it('says which demand is short when the maximum is too small', () => {
+    const small = policySet([policy([variant('h100', { replicas: { min: 1, max: 2 } })])])
+    const [step] = story(small, [observe(0, { h100: signals(2, 200) })])
+    expect(variantOf(step, 'h100').target).toBe(2)
+    expect(step?.decision.policies[0]?.status).toBe('shortfall')
+    expect(step?.decision.policies[0]?.reasons.map(sentence).join('; ')).toMatch(/of chat cannot be carried/)
+    expect(variantOf(step, 'h100').reasons.map(sentence)).toContain('at its maximum of 2')
+  })
+})
+
+describe('missing data', () => {
+  it('is never read as idle: the last target holds for the budget, then there is none', () => {
+    const down = blind(missing('backendDown'))
+    const steps = story(one, [
+      observe(0, { h100: signals(3, 120) }), // planned
+      observe(15, { h100: down }), // Prometheus goes down
+      observe(120, { h100: down }), // still within the budget of 120 s
+      observe(135, { h100: down }), // beyond it
+      observe(150, { h100: signals(3, 120) }), // and back
+    ])
+    const planned = variantOf(steps[0], 'h100').target
+    expect(planned).toBeGreaterThanOrEqual(3)
+    expect(variantOf(steps[1], 'h100').target).toBe(planned)
+    expect(variantOf(steps[1], 'h100').reasons.map(sentence)[0]).toMatch(
+      /^holds: the number of replicas is missing \(Prometheus does not answer\)/,
+    )
+    expect(variantOf(steps[2], 'h100').target).toBe(planned)
+    expect(variantOf(steps[3], 'h100').target).toEqual(missing('backendDown'))
+    expect(variantOf(steps[4], 'h100').target).toBe(planned)
+  })
+
+  it('gives no target at all on a cold start', () => {
+    const [step] = story(one, [observe(0, { h100: blind(missing('noSeries')) })])
+    expect(variantOf(step, 'h100').target).toEqual(missing('noSeries'))
+    expect(step?.decision.policies[0]?.status).toBe('held')
+  })
+
+  it('holds the variant whose series vanish, names it, and lets the others go on', () => {
+    const two = policySet([policy([variant('h100'), variant('spare')])])
+    const steps = story(two, [
+      observe(0, { h100: signals(3, 60), spare: signals(3, 60) }),
+      observe(15, { h100: signals(3, 240), spare: blind(missing('noSeries')) }),
+    ])
+    const held = variantOf(steps[1], 'spare')
+    expect(held.target).toBe(variantOf(steps[0], 'spare').target)
+    expect(held.reasons.map(sentence)[0]).toMatch(
+      /^holds: the number of replicas is missing \(no such series\)/,
+    )
+    expect(Number(variantOf(steps[1], 'h100').target)).toBeGreaterThanOrEqual(6)
+  })
+
+  it('holds a whole transfer group when one side cannot be seen', () => {
+    const pair = policySet([
+      policy([
+        variant('prefill', { role: 'prefill', transferGroup: 'nixl' }),
+        variant('decode', { role: 'decode', transferGroup: 'nixl' }),
+      ]),
+    ])
+    const steps = story(pair, [
+      observe(0, { prefill: signals(2, 20), decode: signals(2, 20) }),
+      observe(15, { prefill: signals(2, 20), decode: blind(missing('stale')) }),
+    ])
+    expect(variantOf(steps[1], 'prefill').target).toBe(variantOf(steps[0], 'prefill').target)
+    expect(variantOf(steps[1], 'prefill').reasons.map(sentence)[0]).toMatch(/of decode is missing/)
+  })
+
+  it('keeps the lengths last seen through a quiet minute', () => {
+    const steps = story(one, [
+      observe(0, { h100: signals(2, 60) }),
+      observe(15, { h100: signals(2, 60, { promptTokens: missing('idle'), outputTokens: missing('idle') }) }),
+    ])
+    expect(variantOf(steps[1], 'h100').capacity).toEqual(variantOf(steps[0], 'h100').capacity)
+  })
+})
+
+describe('stabilizing', () => {
+  it('goes down only after the hold, counted from the last time more was wanted', () => {
+    const steps = story(one, [
+      observe(0, { h100: signals(4, 120) }),
+      observe(60, { h100: signals(4, 20) }),
+      observe(105, { h100: signals(4, 20) }),
+      observe(120, { h100: signals(4, 20) }),
+    ])
+    const high = variantOf(steps[0], 'h100').target
+    expect(variantOf(steps[1], 'h100').target).toBe(high)
+    expect(variantOf(steps[1], 'h100').reasons.map(sentence)).toContain('holds before going down to 1')
+    expect(variantOf(steps[2], 'h100').target).toBe(high)
+    expect(variantOf(steps[3], 'h100').target).toBe(1)
+  })
+
+  it('does not scale down because it has just started', () => {
+    const steps = story(one, [observe(0, { h100: signals(6, 20) }), observe(60, { h100: signals(6, 20) })])
+    expect(variantOf(steps[0], 'h100').target).toBe(6)
+    expect(variantOf(steps[1], 'h100').target).toBe(6)
+  })
+
+  it('shrinks one variant for another only when the other is ready', () => {
+    // The cheap variant becomes available (max 0 -> 20): the plan swaps, the move waits for its start-up.
+    const swap = policySet([
+      policy([
+        variant('h100', { replicas: { min: 0, max: 20 } }),
+        variant('bargain', { costPerHour: 1, replicas: { min: 0, max: 20 } }),
+      ]),
+    ])
+    const starting = { replicas: { desired: 4, ready: 0, starting: 4, terminating: 0 } }
+    const steps = story(swap, [
+      observe(0, { h100: signals(4, 120), bargain: signals(0, 0) }),
+      observe(180, { h100: signals(4, 120), bargain: signals(0, 0, starting) }), // past the hold, not ready
+      observe(195, { h100: signals(4, 120), bargain: signals(4, 0) }), // ready
+    ])
+    expect(variantOf(steps[0], 'bargain').target).toBeGreaterThanOrEqual(3)
+    expect(variantOf(steps[0], 'h100').wanted).toBe(0)
+    expect(variantOf(steps[1], 'h100').target).toBe(4)
+    expect(variantOf(steps[1], 'h100').reasons.map(sentence)).toContain(
+      'stays above 0 until bargain is ready',
+    )
+    expect(variantOf(steps[2], 'h100').target).toBe(0)
+  })
+
+  it('keeps to the step limits', () => {
+    const limited = policySet([
+      policy([variant('h100')], { behavior: { ...behavior, stepLimits: { up: 2, down: 1 } } }),
+    ])
+    const steps = story(limited, [
+      observe(0, { h100: signals(1, 300) }),
+      observe(200, { h100: signals(6, 5) }),
+      observe(400, { h100: signals(6, 5) }),
+    ])
+    expect(variantOf(steps[0], 'h100').target).toBe(3)
+    expect(variantOf(steps[2], 'h100').target).toBe(5)
+  })
+
+  it('repeats a tick without moving anything', () => {
+    const first = story(one, [observe(0, { h100: signals(4, 120) }), observe(15, { h100: signals(4, 20) })])
+    const again = story(one, [observe(15, { h100: signals(4, 20) })], first[1]?.state)
+    expect(again[0]).toEqual(first[1])
+  })
+})
+
+describe('zero', () => {
+  const optional = variant('h100', { replicas: { min: 0, max: 20 } })
+
+  it('is not reached on the word of the engines alone: without a replica they could report no demand', () => {
+    const steps = story(policySet([policy([optional])]), [
+      observe(0, { h100: signals(1, 0) }),
+      observe(600, { h100: signals(1, 0) }),
+    ])
+    expect(variantOf(steps[1], 'h100').target).toBe(1)
+  })
+
+  it('is reached when the gateway says that nothing arrives, after the hold', () => {
+    const gateway = trafficClass('chat', { demand: { kind: 'query', requestsPerSecond: 'sum(gateway)' } })
+    const policies = policySet([policy([optional], { classes: [gateway] })])
+    const quiet = { chat: { requestsPerSecond: 0 } }
+    const steps = story(policies, [
+      observe(0, { h100: signals(1, 0) }, quiet),
+      observe(119, { h100: signals(1, 0) }, quiet),
+      observe(240, { h100: signals(1, 0) }, quiet),
+      observe(255, { h100: signals(0, 0) }, { chat: { requestsPerSecond: 3 } }),
+      observe(270, { h100: signals(0, 0) }, { chat: { requestsPerSecond: missing('backendDown') } }),
+    ])
+    expect(variantOf(steps[1], 'h100').target).toBe(1)
+    expect(variantOf(steps[2], 'h100').target).toBe(0)
+    expect(variantOf(steps[3], 'h100').target).toBe(1) // from zero at once
+    expect(variantOf(steps[4], 'h100').target).toBe(1) // and the query's failure is no proof of silence
+  })
+})
+
+describe('several classes, roles and policies', () => {
+  it('counts a request once that passes a prefill and a decode engine', () => {
+    const pair = policySet([
+      policy([
+        variant('prefill', { role: 'prefill', transferGroup: 'nixl' }),
+        variant('decode', { role: 'decode', transferGroup: 'nixl' }),
+      ]),
+    ])
+    const [step] = story(pair, [observe(0, { prefill: signals(2, 20), decode: signals(2, 20) })])
+    expect(step?.decision.policies[0]?.classes[0]?.demand).toBe(20)
+  })
+
+  it('subtracts what a queried class sends to shared engines from what the engines see', () => {
+    const batch = trafficClass('batch', {
+      priority: 10,
+      serviceLevel: { kind: 'latencyTolerant', completeWithinSeconds: 3600 },
+      demand: { kind: 'query', requestsPerSecond: 'sum(batch)' },
+    })
+    const policies = policySet([policy([variant('h100')], { classes: [trafficClass('chat'), batch] })])
+    const [step] = story(policies, [
+      observe(0, { h100: signals(2, 50) }, { batch: { requestsPerSecond: 12 } }),
+    ])
+    const demand = Object.fromEntries(
+      (step?.decision.policies[0]?.classes ?? []).map(({ name, demand: asked }) => [name, asked]),
+    )
+    expect(demand).toEqual({ chat: 38, batch: 12 })
+  })
+
+  it('works a backlog off by its deadline, faster as the deadline nears', () => {
+    const batch = trafficClass('batch', {
+      serviceLevel: { kind: 'latencyTolerant', completeWithinSeconds: 3600 },
+      demand: { kind: 'query', backlogTokens: 'sum(queue)' },
+    })
+    const policies = policySet([policy([variant('h100')], { classes: [batch] })])
+    // 630 tokens per request: 6.3 M tokens are 10,000 requests.
+    const steps = story(policies, [
+      observe(0, { h100: signals(1, 0) }, { batch: { backlogTokens: 6_300_000 } }),
+      observe(1800, { h100: signals(1, 0) }, { batch: { backlogTokens: 6_300_000 } }),
+    ])
+    const rates = steps.map((step) => Number(step.decision.policies[0]?.classes[0]?.demand))
+    expect(rates[0]).toBeCloseTo(10_000 / 3600, 1)
+    expect(rates[1]).toBeCloseTo(10_000 / 1800, 1)
+  })
+
+  it('never plans more GPUs than a pool has, whoever asks', () => {
+    const first = policy([variant('a', { id: 'chat/first/a' })], { id: 'chat/first', name: 'first' })
+    const second = policy([variant('b', { id: 'chat/second/b' })], { id: 'chat/second', name: 'second' })
+    const observation = {
+      ...observe(0, {}),
+      variants: { 'chat/first/a': signals(1, 400), 'chat/second/b': signals(1, 400) },
+    }
+    const [step] = story(policySet([first, second], [{ name: 'h100', gpus: 6 }]), [observation])
+    const targets = step?.decision.policies.flatMap((decided) =>
+      decided.variants.map(({ target }) => Number(target)),
+    )
+    expect(targets?.reduce((sum, target) => sum + target, 0)).toBeLessThanOrEqual(6)
+    expect(step?.decision.policies.flatMap(({ reasons }) => reasons.map(sentence)).join('; ')).toMatch(
+      /pool h100 has no more than/,
+    )
+  })
+})
+
+it('gives the same bytes for the same input', () => {
+  const tick = observe(0, { h100: signals(3, 77.7) })
+  const [first] = story(one, [tick], emptyState)
+  const [second] = story(one, [structuredClone(tick)], structuredClone(emptyState))
+  expect(JSON.stringify(first)).toBe(JSON.stringify(second))
+  expect(isMissing(variantOf(first, 'h100').target)).toBe(false)
+})
