@@ -52,7 +52,7 @@ describe('sizing', () => {
     // A third of the speed: at the price of an H100 it is never bought.
     expect(variantOf(story(policySet([policy([free, dear])]), [tick])[0], 'l40s').wanted).toBe(0)
     // So cheap that it beats the H100 per request at SLO.
-    const bargain = { ...cheap, costPerHour: 0.3, replicas: { min: 0, max: 60 } }
+    const bargain = { ...cheap, costPerHour: 0.2, replicas: { min: 0, max: 60 } }
     expect(variantOf(story(policySet([policy([free, bargain])]), [tick])[0], 'h100').wanted).toBe(0)
   })
 
