@@ -39,7 +39,8 @@ function solve(highs: Highs, program: LinearProgram, limits: EngineLimits): Engi
       mip_rel_gap: limits.relativeGap,
       mip_abs_gap: 1e-9,
       mip_max_nodes: limits.maxNodes,
-      mip_feasibility_tolerance: 1e-7,
+      mip_feasibility_tolerance: 1e-9,
+      primal_feasibility_tolerance: 1e-9,
     })
     const { modelStatus } = model.run()
     const { modelStatus: codes, solutionStatus } = highs.constants

@@ -4,7 +4,6 @@
 import type { ClassId, VariantId } from '../policy.ts'
 import type { EngineLimits, Engines } from './engine.ts'
 import { solveInOrder } from './levels.ts'
-import type { MixVariant } from './mix.ts'
 import { type Block, buildProgram, type Instance, type MixProgram, type Sizing } from './program.ts'
 
 export interface Solution {
@@ -48,7 +47,7 @@ export function solveFixedPoint(
     if (lowered === 0) lowerBound = solved.lowerBound
     const counts = new Map([...mix.counts].map(([id, column]) => [id, solved.values[column] ?? 0]))
     if (addLosses(instance, counts, lost)) continue
-    if (!lower(reference, variants, counts, lowered)) {
+    if (!lower(reference, instance, counts, capacityAt, lowered)) {
       return { status: 'solved', mix, values: solved.values, counts, reference, lowerBound, lost }
     }
     lowered++
@@ -60,22 +59,43 @@ export function sizingAt(reference: ReadonlyMap<VariantId, number>, capacityAt: 
     capacityAt(block, classId, variant.id, Math.max(1, (reference.get(variant.id) ?? 1) - fewer))
 }
 
-/** A used variant whose reference is above its count gets a lower one. True if any changed. */
+/** A used variant whose reference is above its count gets a lower one. True if any capacity changed by it. */
 function lower(
   reference: Map<VariantId, number>,
-  variants: readonly MixVariant[],
+  instance: Instance,
   counts: ReadonlyMap<VariantId, number>,
+  capacityAt: CapacityAt,
   rounds: number,
 ): boolean {
   let changed = false
-  for (const variant of variants) {
-    const count = counts.get(variant.id) ?? 0
-    const before = reference.get(variant.id) ?? 1
-    if (count === 0 || before <= count) continue
-    reference.set(variant.id, rounds < maxRounds ? count : Math.max(1, variant.min))
-    changed = true
+  for (const block of instance.blocks) {
+    for (const { id, min } of block.variants) {
+      const count = counts.get(id) ?? 0
+      const before = reference.get(id) ?? 1
+      if (count === 0 || before <= count) continue
+      const after = rounds < maxRounds ? count : Math.max(1, min)
+      reference.set(id, after)
+      changed ||= isPooled(block, id, before, after, capacityAt)
+    }
   }
   return changed
+}
+
+/** Whether a replica carries less among `after` than among `before`, with or without a loss. */
+function isPooled(
+  block: Block,
+  id: VariantId,
+  before: number,
+  after: number,
+  capacityAt: CapacityAt,
+): boolean {
+  return block.classes.some((demand) =>
+    [0, block.problem.surviveReplicas].some(
+      (fewer) =>
+        capacityAt(block, demand.id, id, Math.max(1, before - fewer)) !==
+        capacityAt(block, demand.id, id, Math.max(1, after - fewer)),
+    ),
+  )
 }
 
 function addLosses(

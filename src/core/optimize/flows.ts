@@ -11,17 +11,21 @@ interface Share {
   share: number
 }
 
-/** The flow of every day (`lost` undefined) or after the loss of replicas of one variant. */
+/**
+ * The flow of every day (`lost` undefined) or after the loss of replicas of one variant. `replicas` is what is
+ * there then: engines leave a billionth of a flow on variants without any.
+ */
 export function flowTable(
   mix: MixProgram,
   values: readonly number[],
-  lost: VariantId | undefined,
+  replicas: (variant: VariantId) => number,
+  lost?: VariantId,
 ): FlowTable {
   const byClass = new Map<ClassId, Share[]>()
   for (const flow of mix.flows) {
     if (flow.lost !== lost) continue
     const shares = byClass.get(flow.class.id) ?? []
-    shares.push({ flow, share: values[flow.column] ?? 0 })
+    shares.push({ flow, share: replicas(flow.variant.id) > 0 ? (values[flow.column] ?? 0) : 0 })
     byClass.set(flow.class.id, shares)
   }
   const table = new Map<ClassId, ReadonlyMap<VariantId, number>>()

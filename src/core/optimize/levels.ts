@@ -4,26 +4,67 @@ import type { Column, EngineLimits, Engines, Entry, LinearProgram, Row } from '.
 import type { MixProgram } from './program.ts'
 import { solveVerified, type Verified } from './verified.ts'
 
-/** Unmet beyond this, relative to the level's size, is worth a level of its own; below, it is rounding. */
+/** Unmet below this, relative to the level's largest class, is rounding. */
 const negligible = 1e-6
 
+/**
+ * How much of a level's optimum the cost may give back: engines miss a row by 1e-9 to 1e-7, and what that lets a lower
+ * level gain must not be worth a replica. What it gives back is served again at the counts found.
+ */
+const slack = { none: 1e-7, forCost: 1e-5 }
+
 export function solveInOrder(mix: MixProgram, engines: Engines, limits: EngineLimits): Verified {
-  const unmetColumns = new Set(mix.levels.flat().map((entry) => entry.column))
-  const everythingMet = closed(mix.program, unmetColumns)
-  const first = solveVerified(
-    everythingMet,
-    engines,
-    limits,
-    unmetColumns.size > 0 ? 'unknown' : 'alwaysFeasible',
-  )
-  if (first.status === 'solved' || unmetColumns.size === 0) return first
-  let program = mix.program
+  const unmet = new Set(mix.levels.flat().map((entry) => entry.column))
+  const feasibility = unmet.size > 0 ? 'unknown' : 'alwaysFeasible'
+  const everythingMet = solveVerified(closed(mix.program, unmet), engines, limits, feasibility)
+  if (everythingMet.status === 'solved' || unmet.size === 0) return everythingMet
+  const optima = solveLevels(mix, mix.program, engines, limits)
+  if ('status' in optima) return optima
+  const cheapest = keepingAll(mix, mix.program, optima, slack.forCost)
+  const solved = solveVerified(cheapest, engines, limits, 'alwaysFeasible')
+  if (solved.status !== 'solved') return solved
+  const counted = fixed(mix.program, solved.values)
+  const exact = solveLevels(mix, counted, engines, limits)
+  if ('status' in exact) return exact
+  const served = solveVerified(keepingAll(mix, counted, exact, slack.none), engines, limits, 'alwaysFeasible')
+  return served.status === 'solved' ? { ...served, lowerBound: solved.lowerBound } : served
+}
+
+/** The least that stays unmet on each level, the earlier ones held at theirs. */
+function solveLevels(
+  mix: MixProgram,
+  start: LinearProgram,
+  engines: Engines,
+  limits: EngineLimits,
+): readonly number[] | Exclude<Verified, { readonly status: 'solved' }> {
+  const optima: number[] = []
   for (const level of mix.levels) {
-    const solved = solveVerified(minimizing(program, level), engines, limits, 'alwaysFeasible')
+    const program = minimizing(keepingAll(mix, start, optima, slack.none), level)
+    const solved = solveVerified(program, engines, limits, 'alwaysFeasible')
     if (solved.status !== 'solved') return solved
-    program = keeping(program, level, solved.objective)
+    optima.push(solved.objective)
   }
-  return solveVerified(program, engines, limits, 'alwaysFeasible')
+  return optima
+}
+
+function keepingAll(
+  mix: MixProgram,
+  start: LinearProgram,
+  optima: readonly number[],
+  most: number,
+): LinearProgram {
+  return optima.reduce(
+    (program, optimum, index) => keeping(program, mix.levels[index] ?? [], optimum, most),
+    start,
+  )
+}
+
+function fixed(program: LinearProgram, values: readonly number[]): LinearProgram {
+  const fix = (column: Column, index: number): Column => {
+    const value = values[index] ?? column.lower
+    return column.integer ? { ...column, lower: value, upper: value } : column
+  }
+  return { ...program, columns: program.columns.map(fix) }
 }
 
 function closed(program: LinearProgram, columns: ReadonlySet<number>): LinearProgram {
@@ -40,12 +81,13 @@ function minimizing(program: LinearProgram, objective: readonly Entry[]): Linear
   }
 }
 
-function keeping(program: LinearProgram, level: readonly Entry[], optimum: number): LinearProgram {
+function keeping(
+  program: LinearProgram,
+  level: readonly Entry[],
+  optimum: number,
+  most: number,
+): LinearProgram {
   if (optimum <= negligible) return closed(program, new Set(level.map((entry) => entry.column)))
-  const row: Row = {
-    lower: Number.NEGATIVE_INFINITY,
-    upper: optimum + negligible * (1 + optimum),
-    entries: level,
-  }
+  const row: Row = { lower: Number.NEGATIVE_INFINITY, upper: optimum + most * (1 + optimum), entries: level }
   return { ...program, rows: [...program.rows, row] }
 }

@@ -11,8 +11,8 @@ import type { Binding, MixFailure, MixPlan, MixPool, MixProblem } from './mix.ts
 import type { Block, Instance } from './program.ts'
 import { trim } from './trim.ts'
 
-/** Proven optimal up to the tie-break; 1x16 programs take tens of nodes, the tail some thousands. */
-export const modelLimits: EngineLimits = { relativeGap: 1e-7, maxNodes: 5_000 }
+/** Proven optimal up to the tie-break. Models of 32 variants take tens of nodes, the tail some hundreds. */
+export const modelLimits: EngineLimits = { relativeGap: 1e-7, maxNodes: 2_000 }
 
 /** One model with its own pools. Fails where no engine's answer survives its check. */
 export function planMix(problem: MixProblem, engines: Engines): MixPlan | MixFailure {
@@ -84,7 +84,7 @@ function toPlan(
     replicas[variant.id] = count
     costPerHour += count * variant.costPerHour
   }
-  const flow = flowTable(solution.mix, solution.values, undefined)
+  const flow = flowTable(solution.mix, solution.values, (id) => replicas[id] ?? 0)
   const shortfall = shortfallOf(block, solution)
   const unmet = unmetBindings(solution.mix, solution.values, block)
   const free = freeGpus(instance, solution)
@@ -129,9 +129,12 @@ function shortfallOf(block: Block, solution: Solution): Record<ClassId, number> 
 /** Only losses that are survived in full are promised, and so checked; the others are in `binding`. */
 function lossFlows(block: Block, solution: Solution, unmet: readonly Binding[]): LossFlows {
   const flows = new Map<VariantId, FlowTable>()
+  const { surviveReplicas } = block.problem
+  const left = (lost: VariantId) => (id: VariantId) =>
+    (solution.counts.get(id) ?? 0) - (id === lost ? surviveReplicas : 0)
   for (const { id } of block.variants) {
     const given = unmet.some((bound) => bound.kind === 'redundancy' && bound.variant === id)
-    if (solution.lost.has(id) && !given) flows.set(id, flowTable(solution.mix, solution.values, id))
+    if (solution.lost.has(id) && !given) flows.set(id, flowTable(solution.mix, solution.values, left(id), id))
   }
   return flows
 }

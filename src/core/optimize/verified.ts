@@ -16,8 +16,8 @@ export type Verified =
 /** `alwaysFeasible`: the program has a solution by construction, so "infeasible" is an engine's error. */
 export type Feasibility = 'unknown' | 'alwaysFeasible'
 
-/** javascript-lp-solver was right on 180 of 180 programs up to 16 variants; its tail grows quickly beyond. */
-const smallIntegers = 20
+/** 32 variants take the small engine 20 ms at p95 and the large one ten times that (npm run bench:optimize). */
+const smallIntegers = 40
 
 export function solveVerified(
   program: LinearProgram,
