@@ -2,6 +2,7 @@
 // gauges, HELP and TYPE lines (docs/METRICS.md). The 2024 flavour (V0) has its own names and no engine label.
 import type { BucketCounts } from './metrics.ts'
 import type { Pod } from './pod.ts'
+import { declaration, formatValue, labelText, sample } from './textFormat.ts'
 
 export type VllmFlavour = 'v1' | 'v0'
 
@@ -63,104 +64,80 @@ export function exposition(pod: Pod, options: ExpositionOptions): string | undef
 class ExpositionText {
   private readonly lines: string[] = []
   private readonly flavour: VllmFlavour
-  /** Without braces; V1 also names the engine's rank within the pod. */
-  private readonly labels: string
-  private readonly engineLabel: string
+  /** V1 also names the engine's rank within the pod. Labels are in alphabetical order. */
+  private readonly rank: string
+  private readonly model: string
   private readonly createdAtSeconds: number
 
   constructor(options: ExpositionOptions, createdAtSeconds: number) {
     this.flavour = options.flavour
-    this.engineLabel = options.flavour === 'v1' ? 'engine="0",' : ''
-    this.labels = `${this.engineLabel}model_name="${escapeLabel(options.model)}"`
+    this.rank = options.flavour === 'v1' ? 'engine="0",' : ''
+    this.model = labelText({ model_name: options.model })
     this.createdAtSeconds = createdAtSeconds
   }
 
   plainGauge(name: string, value: number): void {
-    this.head(name, 'gauge')
-    this.lines.push(`${name} ${number(value)}`)
+    this.lines.push(declaration(name, 'gauge'), sample(name, '', value))
   }
 
   gauge(name: string, value: number): void {
-    this.head(`vllm:${name}`, 'gauge')
-    this.lines.push(`vllm:${name}{${this.labels}} ${number(value)}`)
+    this.lines.push(declaration(`vllm:${name}`, 'gauge'), sample(`vllm:${name}`, this.labels(), value))
   }
 
   counter(name: string, value: number): void {
-    this.head(`vllm:${name}_total`, 'counter')
-    this.lines.push(`vllm:${name}_total{${this.labels}} ${number(value)}`)
-    this.created(name, [this.labels])
+    this.lines.push(declaration(`vllm:${name}_total`, 'counter'))
+    this.lines.push(sample(`vllm:${name}_total`, this.labels(), value))
+    this.created(name, [this.labels()])
   }
 
   counters(name: string, label: string, values: Readonly<Record<string, number>>): void {
-    this.head(`vllm:${name}_total`, 'counter')
-    const labels = Object.keys(values).map(
-      (value) => `${this.engineLabel}${label}="${value}",${this.modelLabel()}`,
-    )
-    for (const [i, value] of Object.values(values).entries()) {
-      this.lines.push(`vllm:${name}_total{${labels[i]}} ${number(value)}`)
+    this.lines.push(declaration(`vllm:${name}_total`, 'counter'))
+    for (const [key, value] of Object.entries(values)) {
+      this.lines.push(sample(`vllm:${name}_total`, this.labels(label, key), value))
     }
-    this.created(name, labels)
+    this.created(
+      name,
+      Object.keys(values).map((key) => this.labels(label, key)),
+    )
   }
 
   /** Cumulative buckets, up to `highest` where an older version ended earlier. */
   histogram(name: string, { upperBounds, counts, sum }: BucketCounts, highest = Infinity): void {
-    this.head(`vllm:${name}`, 'histogram')
-    const bucket = (le: string, value: number): void => {
-      this.lines.push(
-        `vllm:${name}_bucket{${this.engineLabel}le="${le}",${this.modelLabel()}} ${number(value)}`,
-      )
-    }
+    this.lines.push(declaration(`vllm:${name}`, 'histogram'))
+    const bucket = `vllm:${name}_bucket`
     let total = 0
     for (const [i, bound] of upperBounds.entries()) {
       total += counts[i] ?? 0
-      if (bound <= highest) bucket(number(bound), total)
+      if (bound <= highest) this.lines.push(sample(bucket, this.labels('le', formatValue(bound)), total))
     }
     total += counts[upperBounds.length] ?? 0
-    bucket('+Inf', total)
-    this.lines.push(`vllm:${name}_count{${this.labels}} ${number(total)}`)
-    this.lines.push(`vllm:${name}_sum{${this.labels}} ${number(sum)}`)
-    this.created(name, [this.labels])
+    this.lines.push(sample(bucket, this.labels('le', '+Inf'), total))
+    this.lines.push(sample(`vllm:${name}_count`, this.labels(), total))
+    this.lines.push(sample(`vllm:${name}_sum`, this.labels(), sum))
+    this.created(name, [this.labels()])
   }
 
   /** An info gauge of the cache's settings; it carries no model_name. */
   cacheConfig(blocks: number): void {
-    this.head('vllm:cache_config_info', 'gauge')
     const config =
       `block_size="${blockTokens}",cache_dtype="auto",enable_prefix_caching="True",` +
-      `${this.engineLabel}gpu_memory_utilization="0.9",num_gpu_blocks="${blocks}"`
-    this.lines.push(`vllm:cache_config_info{${config}} 1.0`)
+      `${this.rank}gpu_memory_utilization="0.9",num_gpu_blocks="${blocks}"`
+    const name = 'vllm:cache_config_info'
+    this.lines.push(declaration(name, 'gauge'), sample(name, config, 1))
   }
 
   toString(): string {
     return `${this.lines.join('\n')}\n`
   }
 
-  private modelLabel(): string {
-    return this.labels.slice(this.engineLabel.length)
+  private labels(name?: string, value?: string): string {
+    return `${this.rank}${name === undefined ? '' : `${name}="${value}",`}${this.model}`
   }
 
-  /** V0 switched these off. */
+  /** When counting began; V0 switched these off. */
   private created(name: string, labels: readonly string[]): void {
     if (this.flavour === 'v0') return
-    this.head(`vllm:${name}_created`, 'gauge')
-    for (const each of labels) {
-      this.lines.push(`vllm:${name}_created{${each}} ${number(this.createdAtSeconds)}`)
-    }
+    this.lines.push(declaration(`vllm:${name}_created`, 'gauge'))
+    for (const each of labels) this.lines.push(sample(`vllm:${name}_created`, each, this.createdAtSeconds))
   }
-
-  private head(name: string, type: 'gauge' | 'counter' | 'histogram'): void {
-    this.lines.push(
-      `# HELP ${name} ${name.replaceAll('_', ' ').replace('vllm:', '')}`,
-      `# TYPE ${name} ${type}`,
-    )
-  }
-}
-
-/** As Python writes a float: whole ones with ".0". */
-function number(value: number): string {
-  return Number.isInteger(value) ? `${value}.0` : String(value)
-}
-
-function escapeLabel(value: string): string {
-  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
 }
