@@ -29,6 +29,17 @@ export function cdf(mixture: Mixture, x: number): number {
   return total > 0 ? below / total : 1
 }
 
+/** Caps left aside: they cut what a matched gamma adds beyond a full step. */
+export function mean(mixture: Mixture): number {
+  let sum = 0
+  let total = 0
+  for (const piece of mixture) {
+    sum += piece.weight * (piece.shift + piece.mean)
+    total += piece.weight
+  }
+  return total > 0 ? sum / total : 0
+}
+
 /** The smallest x with cdf(x) >= q, to one part in 10^9. */
 export function percentile(mixture: Mixture, q: number): number {
   let high = 1
