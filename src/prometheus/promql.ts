@@ -61,6 +61,8 @@ function readOne(selected: string, read: SeriesRead): string {
       return `(${selected} and timestamp(${selected}) >= time() - ${read.maxAgeSeconds})`
     case 'newestAt':
       return `timestamp(${selected})`
+    case 'last':
+      return `last_over_time(${selected}[${duration(read.windowSeconds)}])`
     case 'rate':
       return `rate(${selected}[${duration(read.windowSeconds)}])`
     case 'slope':
@@ -74,8 +76,10 @@ function withWorkload(query: SeriesQuery, expression: string, source: WorkloadSo
     const stateful = replaced(expression, workloadLabel, '$1', 'pod', statefulPod)
     return replaced(stateful, workloadLabel, '$1', 'pod', deploymentPod)
   }
-  const owned = selector(query, 'kube_pod_owner', 'owner_is_controller="true"')
-  const joined = `label_join(last_over_time(${owned}[${duration(source.windowSeconds)}]), ${quoted(ownerPath)}, "/", "owner_kind", "owner_name")`
+  const owned = source.read.metrics.map((metric) =>
+    readOne(selector(query, metric, 'owner_is_controller="true"'), source.read),
+  )
+  const joined = `label_join(${owned.join(' or ')}, ${quoted(ownerPath)}, "/", "owner_kind", "owner_name")`
   const owner = replaced(joined, workloadLabel, '$1', ownerPath, '[^/]*/(.+)')
   const workload = replaced(owner, workloadLabel, '$1', ownerPath, `ReplicaSet/${replicaSet}`)
   const one = by('max', ['namespace', 'pod', workloadLabel], workload)

@@ -40,8 +40,8 @@ describe('PromQL', () => {
   })
 
   it('reads as in the golden file where kube-state-metrics tells the owners', async () => {
-    await expect(texts({ workloads: 'kubePodOwner' }, { variants: [owner('h100')] })).toMatchFileSnapshot(
-      'kubePodOwner.golden.promql',
+    await expect(texts({ workloads: 'podOwner' }, { variants: [owner('h100')] })).toMatchFileSnapshot(
+      'podOwner.golden.promql',
     )
   })
 
@@ -79,7 +79,7 @@ describe('PromQL', () => {
     ]
     const queries = [
       ...queryPlan(policySet(...every), defaultObserveOptions).queries,
-      ...queryPlan(policySet(...every), { ...defaultObserveOptions, workloads: 'kubePodOwner' }).queries,
+      ...queryPlan(policySet(...every), { ...defaultObserveOptions, workloads: 'podOwner' }).queries,
     ]
     const folder = mkdtempSync(join(tmpdir(), 'mixscaler-promql-'))
     try {

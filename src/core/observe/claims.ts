@@ -1,7 +1,7 @@
 // Which series belong to which variant: its claim. Found from the policy alone, so that a query can be
 // grouped by what distinguishes variants and the answer be dealt out by comparing strings.
 import type { PolicySet, ScalingPolicy, Variant, VariantId } from '../policy.ts'
-import { groupPods, patternProblem } from './podNames.ts'
+import { groupPods, withoutStartAnchor } from './podNames.ts'
 import {
   type Grouping,
   labelOf,
@@ -100,26 +100,32 @@ function claimOf(policy: ScalingPolicy, variant: Variant): Claim {
 function podPattern(policy: ScalingPolicy, variant: Variant): readonly PodPattern[] {
   const { pods, scaleTarget } = variant
   const found = { namespace: policy.namespace, variant: variant.id }
-  if (pods.kind === 'pattern') return [{ ...found, pattern: pods.pattern }]
+  if (pods.kind === 'pattern') return [{ ...found, pattern: withoutStartAnchor(pods.pattern) }]
   if (pods.kind === 'owner' && isGroup(scaleTarget.kind)) {
     return [{ ...found, pattern: groupPods(scaleTarget.name) }]
   }
   return []
 }
 
+/** Policies are validated when they are loaded; this is what could change the text of a query for others. */
 function problemOf({ pods }: Variant): string | undefined {
   switch (pods.kind) {
     case 'owner':
       return undefined
-    case 'pattern': {
-      const problem = patternProblem(pods.pattern)
-      return problem === undefined ? undefined : `pod name pattern "${pods.pattern}": ${problem}`
-    }
+    case 'pattern':
+      return compiles(pods.pattern) ? undefined : `pattern "${pods.pattern}" is not a regular expression`
     case 'label':
-      if (pods.value === '') return `label ${pods.label}: the value must not be empty`
       return /^(?!__|mixscaler_)[a-zA-Z_][a-zA-Z0-9_]*$/.test(pods.label)
         ? undefined
-        : `label "${pods.label}": a metric's label has letters, digits and _ (target relabelling makes them so)`
+        : `"${pods.label}" is not the name of a label on series: letters, digits and _, not starting with mixscaler_`
+  }
+}
+
+function compiles(pattern: string): boolean {
+  try {
+    return new RegExp(pattern) instanceof RegExp
+  } catch {
+    return false
   }
 }
 

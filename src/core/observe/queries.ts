@@ -16,7 +16,7 @@ export interface ObserveOptions {
   /** Gauges older than this are stale. At least two scrape intervals. */
   readonly sampleMaxAgeSeconds: number
   /** Where a pod's workload is read: from its name, or from kube-state-metrics. */
-  readonly workloads: 'podName' | 'kubePodOwner'
+  readonly workloads: 'podName' | 'podOwner'
 }
 
 export const defaultObserveOptions: ObserveOptions = {
@@ -173,5 +173,6 @@ function workloadSource({
   lengthWindowSeconds,
 }: ObserveOptions): WorkloadSource {
   if (workloads === 'podName') return { kind: 'podName' }
-  return { kind: 'kubePodOwner', windowSeconds: Math.max(rateWindowSeconds, lengthWindowSeconds) }
+  const windowSeconds = Math.max(rateWindowSeconds, lengthWindowSeconds)
+  return { kind: 'podOwner', read: { kind: 'last', metrics: ['kube_pod_owner'], windowSeconds } }
 }

@@ -51,6 +51,8 @@ export type SeriesRead =
   | { readonly kind: 'newest'; readonly metrics: readonly string[]; readonly maxAgeSeconds: number }
   /** When the newest sample was taken: seconds since the epoch. */
   | { readonly kind: 'newestAt'; readonly metrics: readonly string[] }
+  /** The last sample within the window, of series that ended too. */
+  | { readonly kind: 'last'; readonly metrics: readonly string[]; readonly windowSeconds: number }
   /** A counter's increase per second, resets handled. */
   | { readonly kind: 'rate'; readonly metrics: readonly string[]; readonly windowSeconds: number }
   /** A gauge's slope per second, by least squares. */
@@ -72,8 +74,8 @@ export interface Grouping {
 
 export type WorkloadSource =
   | { readonly kind: 'podName' }
-  /** `kube_pod_owner`, looked for this far back, so that a pod's last traffic outlives the pod. */
-  | { readonly kind: 'kubePodOwner'; readonly windowSeconds: number }
+  /** `kube_pod_owner` of kube-state-metrics, read so that a pod's last traffic outlives the pod. */
+  | { readonly kind: 'podOwner'; readonly read: SeriesRead }
 
 export interface PodPattern {
   readonly namespace: string

@@ -1,0 +1,105 @@
+// The JSON of Prometheus' HTTP API as rows. Nothing is taken on trust: a proxy's error page, a truncated body
+// or a series that is there twice is a bad answer, not a smaller fleet.
+import type { Row } from '../core/observe/series.ts'
+import { PrometheusError } from './error.ts'
+
+export interface InstantAnswer {
+  readonly rows: readonly Row[]
+  /** What the back end warns about, such as a store that did not take part. */
+  readonly warnings: readonly string[]
+}
+
+export function instantAnswer(body: string): InstantAnswer {
+  const root = record(json(body), 'the answer')
+  if (root['status'] !== 'success') throw bad(`status is ${show(root['status'])}: ${show(root['error'])}`)
+  const data = record(root['data'], 'data')
+  const result = list(data['result'], 'data.result')
+  const warnings = root['warnings'] === undefined ? [] : list(root['warnings'], 'warnings').map(String)
+  switch (data['resultType']) {
+    case 'vector':
+      return { rows: distinct(result), warnings }
+    case 'scalar':
+      return { rows: [{ labels: {}, value: sample(result) }], warnings }
+    default:
+      throw bad(`resultType is ${show(data['resultType'])}, not a vector or a scalar`)
+  }
+}
+
+/** The `error` of an answer with status 400 or 422; undefined where the body is not Prometheus' own. */
+export function refusal(body: string): string | undefined {
+  try {
+    const { status, error } = record(json(body), 'the answer')
+    return status === 'error' && typeof error === 'string' ? error : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function distinct(result: readonly unknown[]): readonly Row[] {
+  const seen = new Set<string>()
+  return result.map((entry, index) => {
+    const { metric, value } = record(entry, `result ${index}`)
+    const labels = record(metric, `result ${index}, metric`)
+    let identity = ''
+    for (const name in labels) {
+      if (typeof labels[name] !== 'string') throw bad(`result ${index}, label ${name} is not text`)
+      identity += `${name}\0${labels[name]}\0`
+    }
+    if (seen.has(identity)) throw bad(`result ${index} is a series that was there before`)
+    seen.add(identity)
+    return {
+      labels: labels as Readonly<Record<string, string>>,
+      value: sample(list(value, `result ${index}`)),
+    }
+  })
+}
+
+/** `[time, "value"]`; values are text because JSON has neither NaN nor infinity. */
+function sample(pair: readonly unknown[]): number {
+  const [time, text] = pair
+  if (pair.length !== 2 || typeof time !== 'number' || typeof text !== 'string') {
+    throw bad(`${show(pair)} is not a time and a value`)
+  }
+  switch (text) {
+    case 'NaN':
+      return Number.NaN
+    case '+Inf':
+    case 'Inf':
+      return Number.POSITIVE_INFINITY
+    case '-Inf':
+      return Number.NEGATIVE_INFINITY
+    default: {
+      const value = text.trim() === '' ? Number.NaN : Number(text)
+      if (!Number.isFinite(value)) throw bad(`${show(text)} is not a value`)
+      return value
+    }
+  }
+}
+
+function json(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    throw bad(`not JSON, or cut short, after ${body.length} characters`)
+  }
+}
+
+function record(value: unknown, name: string): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Readonly<Record<string, unknown>>
+  }
+  throw bad(`${name} is ${show(value)}, not an object`)
+}
+
+function list(value: unknown, name: string): readonly unknown[] {
+  if (Array.isArray(value)) return value
+  throw bad(`${name} is ${show(value)}, not a list`)
+}
+
+function show(value: unknown): string {
+  return (JSON.stringify(value) ?? 'absent').slice(0, 100)
+}
+
+function bad(message: string): PrometheusError {
+  return new PrometheusError('badAnswer', `answer not understood: ${message}`)
+}
