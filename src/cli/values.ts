@@ -41,3 +41,6 @@ export function choiceFlag<T extends string>(flag: string, text: string, choices
 }
 
 export const outputs = ['table', 'json', 'yaml'] as const
+
+/** Between ticks of serve. */
+export const defaultInterval = '15s'

@@ -1,0 +1,200 @@
+// The eyes of serve, plan and record: flags to a Prometheus client and a Kubernetes reader, and one function that
+// observes through both.
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Observation } from '../core/observation.ts'
+import type { PolicySet } from '../core/policy.ts'
+import { findAccess } from '../kubernetes/access.ts'
+import { type ReplicaReader, startReplicaReader } from '../kubernetes/reader.ts'
+import { type PrometheusOptions, prometheusClient } from '../prometheus/client.ts'
+import { prometheusObserver, type QueryReport } from '../prometheus/observer.ts'
+import type { Flags, Terminal, Values } from './command.ts'
+import { usageError } from './exit.ts'
+import { choiceFlag, durationFlag } from './values.ts'
+
+export const observingFlags = {
+  prometheus: {
+    type: 'string',
+    placeholder: 'URL',
+    text: 'Prometheus, or what speaks its API (Thanos, Mimir, VictoriaMetrics)',
+  },
+  'prometheus-token-file': {
+    type: 'string',
+    placeholder: 'FILE',
+    text: 'bearer token, read again for each query',
+  },
+  'prometheus-user': { type: 'string', placeholder: 'NAME', text: 'basic authentication: user' },
+  'prometheus-password-file': { type: 'string', placeholder: 'FILE', text: 'basic authentication: password' },
+  'prometheus-org-id': {
+    type: 'string',
+    placeholder: 'TENANT',
+    text: 'X-Scope-OrgID of a multi-tenant back end',
+  },
+  'prometheus-header': {
+    type: 'string',
+    multiple: true,
+    placeholder: 'NAME=VALUE',
+    text: 'one more header; repeatable',
+  },
+  'prometheus-ca-file': {
+    type: 'string',
+    placeholder: 'FILE',
+    text: 'PEM of the authority that signed its certificate',
+  },
+  'prometheus-cert-file': { type: 'string', placeholder: 'FILE', text: 'PEM of our client certificate' },
+  'prometheus-key-file': { type: 'string', placeholder: 'FILE', text: 'PEM of its key' },
+  'prometheus-insecure': { type: 'boolean', text: 'accept any certificate: for a first look only' },
+  'prometheus-timeout': {
+    type: 'string',
+    default: '10s',
+    placeholder: 'TIME',
+    text: 'for one query with its retries',
+  },
+  'metric-prefix': {
+    type: 'string',
+    default: 'vllm:',
+    placeholder: 'TEXT',
+    text: 'how the engines’ metric names begin',
+  },
+  match: {
+    type: 'string',
+    multiple: true,
+    placeholder: 'LABEL=VALUE',
+    text: 'read only series with this label; repeatable',
+  },
+  window: {
+    type: 'string',
+    default: '60s',
+    placeholder: 'TIME',
+    text: 'for rates: at least four scrape intervals',
+  },
+  'max-sample-age': {
+    type: 'string',
+    default: '45s',
+    placeholder: 'TIME',
+    text: 'older gauges are stale: at least two scrape intervals',
+  },
+  workloads: {
+    type: 'string',
+    default: 'podName',
+    placeholder: 'podName|podOwner',
+    text: 'whose a pod is: by its name, or by kube-state-metrics',
+  },
+  kubernetes: {
+    type: 'string',
+    default: 'auto',
+    placeholder: 'auto|off',
+    text: 'count replicas and GPUs through the API server',
+  },
+} as const satisfies Flags
+
+export interface Eyes {
+  /** Rejects where nothing could be seen: no query was answered, or the signal aborted. */
+  readonly observe: (policies: PolicySet, at: number, signal: AbortSignal) => Promise<Observation>
+  /** Waits until Kubernetes has been read once, or `seconds` have passed. */
+  readonly settled: (policies: PolicySet, seconds: number) => Promise<void>
+  readonly close: () => void
+}
+
+export interface EyesPorts {
+  readonly env: Terminal['env']
+  readonly queried: (report: QueryReport) => void
+  /** What is lost, or works again, for the log. */
+  readonly noticed: (message: string) => void
+}
+
+/** Throws usage errors. Asks nothing yet. */
+export function openEyes(values: Values<typeof observingFlags>, { env, queried, noticed }: EyesPorts): Eyes {
+  const client = prometheusClientFor(values)
+  const reader = replicaReader(values, env, noticed)
+  let answered = 0
+  let failure: string | undefined
+  const observer = prometheusObserver(client, {
+    metricPrefix: values['metric-prefix'],
+    matchers: Object.fromEntries((values.match ?? []).map((pair) => split('match', pair))),
+    rateWindowSeconds: durationFlag('window', values.window),
+    sampleMaxAgeSeconds: durationFlag('max-sample-age', values['max-sample-age']),
+    workloads: choiceFlag('workloads', values.workloads, ['podName', 'podOwner']),
+    onQuery: (report) => {
+      if (report.outcome === 'answered') answered += 1
+      else failure = report.outcome
+      queried(report)
+    },
+  })
+  return {
+    observe: async (policies, at, signal) => {
+      answered = 0
+      failure = undefined
+      const known =
+        reader === undefined ? {} : { replicas: reader.replicas(policies), pools: reader.pools(policies) }
+      const observation = await observer.observe(policies, at, known, signal)
+      if (answered === 0 && failure !== undefined) throw new Error(`Prometheus answers no query: ${failure}`)
+      return observation
+    },
+    settled: async (policies, seconds) => reader?.settled(policies, seconds),
+    close: () => {
+      reader?.stop()
+      client.close()
+    },
+  }
+}
+
+function prometheusClientFor(values: Values<typeof observingFlags>) {
+  const { prometheus: url } = values
+  if (url === undefined)
+    throw usageError('--prometheus is missing: the URL of Prometheus, such as http://localhost:9090')
+  const user = values['prometheus-user']
+  const passwordFile = values['prometheus-password-file']
+  if ((user === undefined) !== (passwordFile === undefined))
+    throw usageError('basic authentication needs both --prometheus-user and --prometheus-password-file')
+  const optional: Partial<Record<keyof PrometheusOptions, string | undefined>> = {
+    bearerTokenFile: values['prometheus-token-file'],
+    tenant: values['prometheus-org-id'],
+    caFile: values['prometheus-ca-file'],
+    certificateFile: values['prometheus-cert-file'],
+    keyFile: values['prometheus-key-file'],
+  }
+  try {
+    return prometheusClient(
+      {
+        url,
+        ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),
+        ...(user !== undefined &&
+          passwordFile !== undefined && { basicAuth: { username: user, passwordFile } }),
+        headers: Object.fromEntries(
+          (values['prometheus-header'] ?? []).map((pair) => split('prometheus-header', pair)),
+        ),
+        insecureSkipVerify: values['prometheus-insecure'] ?? false,
+        querySeconds: durationFlag('prometheus-timeout', values['prometheus-timeout']),
+      },
+      {
+        random: Math.random,
+        sleep: (seconds, signal) => wait(seconds * 1000, undefined, { signal }).catch(() => undefined),
+      },
+    )
+  } catch (error) {
+    // What the client refuses to be built with, it refuses as a RangeError that says what is allowed.
+    if (error instanceof RangeError) throw usageError(error.message)
+    throw error
+  }
+}
+
+function replicaReader(
+  values: Values<typeof observingFlags>,
+  env: Terminal['env'],
+  noticed: (message: string) => void,
+): ReplicaReader | undefined {
+  if (choiceFlag('kubernetes', values.kubernetes, ['auto', 'off']) === 'off') return undefined
+  const access = findAccess({ ...env })
+  if (access.kind === 'notConfigured') {
+    noticed(access.why)
+    return undefined
+  }
+  return startReplicaReader({ config: access.config, onHealth: ({ message }) => noticed(message) })
+}
+
+function split(flag: string, pair: string): readonly [string, string] {
+  const at = pair.indexOf('=')
+  // The value may be a secret: it is not repeated.
+  if (at < 1) throw usageError(`--${flag} must be NAME=VALUE, with a name and an equals sign`)
+  return [pair.slice(0, at), pair.slice(at + 1)]
+}

@@ -1,0 +1,192 @@
+// The running server: loop, worker, gRPC, HTTP and telemetry, put together, and taken down in the reverse order.
+import type { PolicySet } from '../core/policy.ts'
+import type { TlsFiles } from '../grpc/certificates.ts'
+import { type GrpcServer, startGrpcServer } from '../grpc/server.ts'
+import { systemClock } from '../loop/clock.ts'
+import { type Decider, decideInWorker } from '../loop/decider.ts'
+import {
+  type PoliciesInForce,
+  type PolicyFiles,
+  type PolicyStatus,
+  type PolicyStore,
+  policyStore,
+} from '../loop/policyStore.ts'
+import { type Emission, type PublishedDecision, publishedDecision } from '../loop/publication.ts'
+import { type ControlLoop, controlLoop, type LoopPorts, type TickReport } from '../loop/tick.ts'
+import type { QueryReport } from '../prometheus/observer.ts'
+import { planDocument } from '../report/planDocument.ts'
+import { type HttpServer, startHttpServer } from '../telemetry/http.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
+import { tickLog } from './tickLog.ts'
+import { version } from './version.ts'
+
+export interface ServerOptions {
+  readonly address: string
+  /** 0: any free port. */
+  readonly grpcPort: number
+  readonly httpPort: number
+  readonly tls?: TlsFiles
+  readonly emission: Emission
+  readonly intervalSeconds: number
+  readonly observeDeadlineSeconds: number
+}
+
+export interface ServerPorts {
+  readonly policies: PoliciesInForce
+  readonly readPolicies: () => Promise<PolicyFiles>
+  /** Called once; `queried` is told of each query. */
+  readonly openEyes: (queried: (report: QueryReport) => void) => ServerEyes
+  readonly logger: Logger
+}
+
+export interface ServerEyes {
+  readonly observe: LoopPorts['observe']
+  readonly close: () => void
+}
+
+/** A failed tick is tried again after this, so that the first decision follows a returning Prometheus closely. */
+const retrySeconds = 3
+/** Far above any honest decision: only a worker that hangs meets it. */
+const decideLimitSeconds = 20
+const workerMemoryMebibytes = 512
+const drainMilliseconds = 10_000
+
+/** What the parts share. */
+interface Shared {
+  readonly options: ServerOptions
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly publication: PublishedDecision
+  readonly store: PolicyStore
+  readonly signal: AbortSignal
+}
+
+/** Serves until the signal aborts and all is drained. Rejects where a port is taken, and on a defect of the loop. */
+export async function runServer(
+  options: ServerOptions,
+  ports: ServerPorts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { logger } = ports
+  const metrics = createMetrics(systemClock.now, version())
+  const eyes = ports.openEyes(metrics.queried)
+  const publication = publishedDecision(systemClock.now, options.emission)
+  const changed = (policies: PolicySet, status: PolicyStatus) => {
+    publication.setPolicies(policies)
+    policyNews(policies, status, metrics, logger)
+  }
+  const store = policyStore({ read: ports.readPolicies, now: systemClock.now, changed }, ports.policies)
+  changed(store.current(), store.status())
+  const shared = { options, logger, metrics, publication, store, signal }
+  let grpc: GrpcServer | undefined
+  let http: HttpServer | undefined
+  let decider: Decider | undefined
+  try {
+    grpc = await startGrpc(shared)
+    http = await startHttp(shared)
+    logger.info({ grpcPort: grpc.port, httpPort: http.port, emission: options.emission }, 'ready')
+    decider = startDecider(shared)
+    await loopOf(shared, eyes, decider).run(signal)
+  } finally {
+    eyes.close()
+    await decider?.close()
+    await grpc?.stop(drainMilliseconds)
+    await http?.close()
+  }
+  logger.info({}, 'stopped')
+}
+
+/** Ready to answer GetMetricSpec from its first moment; the first decision follows. */
+function startGrpc({ options, publication, metrics, logger }: Shared): Promise<GrpcServer> {
+  return startGrpcServer({
+    publication,
+    address: options.address,
+    port: options.grpcPort,
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+    reflection: 'on',
+    finished: ({ path, code, milliseconds }) => metrics.called({ path, code, seconds: milliseconds / 1000 }),
+    streamsOpen: metrics.streamsOpen,
+    problem: ({ text, ...fields }) => logger.warn(fields, `refused: ${text}`),
+    certificateProblem: (text) => logger.error({}, text),
+  })
+}
+
+function startHttp({ options, publication, store, metrics, logger, signal }: Shared): Promise<HttpServer> {
+  return startHttpServer(
+    { address: options.address, port: options.httpPort },
+    {
+      metrics: metrics.render,
+      ready: () => (signal.aborted ? { kind: 'notReady', why: 'the server is stopping' } : { kind: 'ready' }),
+      plan: () => {
+        const decision = publication.latest()
+        return decision === undefined ? undefined : planDocument(decision)
+      },
+      policies: () => ({ ...store.status(), ...store.current() }),
+      failed: (error) => logger.error({ error: error.message }, 'a page failed'),
+    },
+  )
+}
+
+function startDecider({ metrics, logger, signal }: Shared): Decider {
+  const decider = decideInWorker({
+    entry: new URL(
+      import.meta.url.endsWith('.ts') ? './decideWorker.ts' : './decideWorker.js',
+      import.meta.url,
+    ),
+    limitSeconds: decideLimitSeconds,
+    memoryLimitMebibytes: workerMemoryMebibytes,
+    lost: (why) => {
+      metrics.workerLost()
+      logger.error({ why }, 'the deciding worker is replaced')
+    },
+  })
+  // A tick that is deciding would hold up the stop: without its worker it fails at once.
+  signal.addEventListener('abort', () => void decider.close(), { once: true })
+  return decider
+}
+
+function loopOf(
+  { options, publication, store, metrics, logger, signal }: Shared,
+  eyes: ServerEyes,
+  decider: Decider,
+): ControlLoop {
+  const log = tickLog(logger)
+  return controlLoop(
+    {
+      clock: systemClock,
+      policies: store.refresh,
+      observe: eyes.observe,
+      decide: decider.decide,
+      publish: (decision) => {
+        metrics.decided(decision)
+        publication.publish(decision)
+      },
+      report: (report) => {
+        metrics.ticked(figuresOf(report))
+        // What the stop itself interrupts is no news.
+        if (!signal.aborted) log(report)
+      },
+    },
+    { ...options, retrySeconds },
+  )
+}
+
+function policyNews({ policies }: PolicySet, status: PolicyStatus, metrics: Metrics, logger: Logger): void {
+  const { loadedAt, problems, warnings } = status
+  metrics.policiesLoaded({ policies: policies.length, problems: problems.length, loadedAt })
+  if (problems.length > 0) {
+    logger.error({ problems }, 'the policy files are not valid: the policies in force stay')
+    return
+  }
+  logger.info({ policies: policies.map(({ id }) => id) }, 'policies in force')
+  for (const warning of warnings) logger.warn({}, warning)
+}
+
+function figuresOf({ outcome, seconds }: TickReport) {
+  return {
+    outcome: outcome.kind,
+    seconds,
+    ...(outcome.kind === 'failed' ? { failedStep: outcome.step } : {}),
+  }
+}
