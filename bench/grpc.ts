@@ -22,6 +22,9 @@ Loopback only. Exit code 1 if a limit is missed.`
 
 const limits = { ratio: 0.7, p99Milliseconds: 5 }
 
+/** Short, so that a neighbour's burst on the same machine falls on both. */
+const sliceSeconds = 0.2
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -104,19 +107,24 @@ interface Target {
 async function measure(): Promise<number> {
   const frames = requestFrames(Number(values.refs))
   const targets = [await launch('mixscaler'), await launch('echo')]
-  // Warm-up, four throughput slices each, then both under the paced load.
-  const slice = (Number(values.seconds) * 1_000) / 13
-  for (const target of targets) await saturate(target, frames, slice / 2)
+  for (const target of targets) await saturate(target, frames, 1_000) // warm-up
   for (const target of targets) Object.assign(target, { calls: 0, seconds: 0, cpuMicroseconds: 0 })
-  for (let round = 0; round < 4; round += 1) {
-    for (const target of targets) await saturate(target, frames, slice)
+  const rounds = Math.max(1, Math.floor((Number(values.seconds) - 3) / (4 * sliceSeconds)))
+  for (let round = 0; round < rounds; round += 1) {
+    for (const target of inTurn(targets, round)) await saturate(target, frames, sliceSeconds * 1_000)
   }
-  for (const target of targets) await pace(target, frames, slice * 2)
+  for (let round = 0; round < rounds; round += 1) {
+    for (const target of inTurn(targets, round)) await pace(target, frames, sliceSeconds * 1_000)
+  }
   for (const target of targets) {
     target.session.close()
     target.child.disconnect()
   }
   return report(targets)
+}
+
+function inTurn<T>(items: readonly T[], round: number): readonly T[] {
+  return round % 2 === 0 ? items : items.toReversed()
 }
 
 async function launch(name: 'mixscaler' | 'echo'): Promise<Target> {
@@ -240,5 +248,8 @@ function report(targets: readonly Target[]): number {
   console.log(
     `${passed ? 'passed' : 'MISSED'}: lower ratio ${ratio.toFixed(2)} (limit ${limits.ratio}), p99 ${ours.p99.toFixed(2)} ms (limit ${limits.p99Milliseconds} ms)`,
   )
+  if (echo.p99 >= limits.p99Milliseconds) {
+    console.log('The bare echo misses the p99 limit too: this machine is too busy with other things to tell.')
+  }
   return passed ? 0 : 1
 }

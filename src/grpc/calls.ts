@@ -26,49 +26,78 @@ export function guardCalls(
   finished: (call: FinishedCall) => void,
   clock: Clock,
 ): CallGuard {
-  const endings = new Set<() => void>()
-
-  const interceptor: ServerInterceptor = (method, call) => {
+  const streams = new Set<GuardedCall>()
+  const interceptor: ServerInterceptor = (method, next) => {
     const startedAt = clock.now()
-    let open = true
-    const finish = (code: status): void => {
-      if (!open) return
-      open = false
-      cancelDeadline()
-      endings.delete(endCleanly)
+    const call: GuardedCall = new GuardedCall(next, (code) => {
+      if (method.responseStream) streams.delete(call)
       finished({ path: method.path, code: status[code], milliseconds: clock.now() - startedAt })
-    }
-    const end = (code: status, details: string): void => {
-      finish(code)
-      call.sendStatus({ code, details, metadata: null })
-    }
-    const endCleanly = (): void => end(status.OK, '')
+    })
+    if (method.responseStream) streams.add(call)
     // A client that streams its requests may take its time between them.
-    const cancelDeadline = method.requestStream
-      ? () => undefined
-      : clock.after(requestMilliseconds, () =>
-          end(status.DEADLINE_EXCEEDED, `the request was not complete within ${requestMilliseconds} ms`),
-        )
-    if (method.responseStream) endings.add(endCleanly)
-    return new ServerInterceptingCall(call, {
-      start: (next) =>
-        next({
-          onReceiveHalfClose: (proceed) => {
-            cancelDeadline()
-            proceed()
-          },
-          onCancel: () => finish(status.CANCELLED),
-        }),
-      sendStatus: (sent, next) => {
-        finish(sent.code)
-        next(sent)
+    if (!method.requestStream) {
+      call.cancelDeadline = clock.after(requestMilliseconds, () =>
+        call.end(status.DEADLINE_EXCEEDED, `the request was not complete within ${requestMilliseconds} ms`),
+      )
+    }
+    return call
+  }
+  const endStreams = (): void => {
+    for (const call of streams) call.end(status.OK, '')
+  }
+  return { interceptor, endStreams }
+}
+
+type NextCall = ConstructorParameters<typeof ServerInterceptingCall>[0]
+type Listener = Parameters<ServerInterceptingCall['start']>[0]
+
+/** Passes everything straight on, which costs less per call than the listener and responder chain of grpc-js. */
+class GuardedCall extends ServerInterceptingCall {
+  cancelDeadline: () => void = () => undefined
+  readonly #next: NextCall
+  #report: ((code: status) => void) | undefined
+
+  constructor(next: NextCall, report: (code: status) => void) {
+    super(next)
+    this.#next = next
+    this.#report = report
+  }
+
+  end(code: status, details: string): void {
+    this.sendStatus({ code, details, metadata: null })
+  }
+
+  override start(listener: Listener): void {
+    this.#next.start({
+      onReceiveMetadata: (metadata) => listener.onReceiveMetadata(metadata),
+      onReceiveMessage: (message) => listener.onReceiveMessage(message),
+      onReceiveHalfClose: () => {
+        this.cancelDeadline()
+        listener.onReceiveHalfClose()
+      },
+      onCancel: () => {
+        this.#finish(status.CANCELLED)
+        listener.onCancel()
       },
     })
   }
 
-  const endStreams = (): void => {
-    for (const end of endings) end()
+  override sendMetadata(metadata: Parameters<NextCall['sendMetadata']>[0]): void {
+    this.#next.sendMetadata(metadata)
   }
 
-  return { interceptor, endStreams }
+  override sendMessage(message: unknown, callback: () => void): void {
+    this.#next.sendMessage(message, callback)
+  }
+
+  override sendStatus(sent: Parameters<NextCall['sendStatus']>[0]): void {
+    this.#finish(sent.code)
+    this.#next.sendStatus(sent)
+  }
+
+  #finish(code: status): void {
+    this.cancelDeadline()
+    this.#report?.(code)
+    this.#report = undefined
+  }
 }

@@ -36,7 +36,7 @@ describe('StreamIsActive', () => {
     board.setAll(replicas(0))
     const stream = keda.stream('StreamIsActive', ref('h100'))
     await until(() => stream.messages.length === 1)
-    const start_ = performance.now()
+    const startedAt = performance.now()
     for (let i = 1; i <= 100; i += 1) {
       board.setAll(replicas(i % 2))
       board.publish()
@@ -45,7 +45,7 @@ describe('StreamIsActive', () => {
     board.setAll(replicas(1))
     board.publish()
     await until(() => results(stream).at(-1) === true)
-    expect(stream.messages.length).toBeLessThanOrEqual(2 + (performance.now() - start_) / 100)
+    expect(stream.messages.length).toBeLessThanOrEqual(2 + (performance.now() - startedAt) / 100)
     await stop()
   })
 
