@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
+import { serve } from '../../src/cli/serve.ts'
 import type { FoundProfile } from '../../src/core/profile.ts'
 import { loadPolicies } from '../../src/policy/load.ts'
 
@@ -74,6 +75,20 @@ describe('the server', () => {
     ])
     expect(at(container, 'readinessProbe', 'grpc')).toEqual({ port: grpcPort, service: 'readiness' })
     expect(at(container, 'livenessProbe', 'grpc')).toEqual({ port: grpcPort, service: 'liveness' })
+  })
+
+  test('is started with flags and variables that serve has, on its default ports', () => {
+    const flags = list(at(container, 'args'))
+      .slice(1)
+      .map((argument) => /^--[a-z-]+/.exec(String(argument))?.[0])
+    const secured = find('Deployment', 'mixscaler', 'components/mtls')
+    const variables = list(at(secured, 'spec', 'template', 'spec', 'containers', 0, 'env')).map((variable) =>
+      String(at(variable, 'name')).replace('MIXSCALER_', '--').toLowerCase().replaceAll('_', '-'),
+    )
+    expect(at(container, 'args', 0)).toBe(serve.name)
+    for (const flag of [...flags, ...variables]) expect(serve.help).toContain(`${flag} `)
+    expect(serve.help).toMatch(new RegExp(`--grpc-port PORT.*default ${grpcPort}`))
+    expect(serve.help).toMatch(new RegExp(`--http-port PORT.*default ${httpPort}`))
   })
 
   test('with TLS is probed over HTTP, because the kubelet’s gRPC probes are plaintext', () => {
