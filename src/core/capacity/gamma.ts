@@ -1,6 +1,6 @@
 // The gamma distribution function: waiting times and step lengths are matched to it by mean and variance.
 // Series below the mean, continued fraction above (Abramowitz and Stegun 6.5.29, 6.5.31); from shape 200 up the
-// Wilson-Hilferty normal approximation, whose error is then below 1e-5.
+// Wilson-Hilferty normal approximation, whose error is then below 5e-5.
 
 /** P(X <= x) for X gamma with this mean and variance. A spread below 0.1 % of the mean counts as none. */
 export function gammaCdf(mean: number, variance: number, x: number): number {

@@ -62,11 +62,15 @@ const innerShare: Range = { allowed: 'between 0 and 1', holds: (value) => value 
 
 type Check = readonly [name: string, value: number, range: Range]
 
+/** Beyond this no number here means anything, and third moments would overflow. */
+const largest = 1e12
+
 function firstProblem(checks: readonly Check[]): string | undefined {
-  const failed = checks.find(([, value, { holds }]) => !(Number.isFinite(value) && holds(value)))
-  if (failed === undefined) return undefined
-  const [name, value, { allowed }] = failed
-  return `${name} must be ${allowed}: got ${value}`
+  for (const [name, value, { allowed, holds }] of checks) {
+    if (!(Number.isFinite(value) && holds(value))) return `${name} must be ${allowed}: got ${value}`
+    if (value > largest) return `${name} must be at most ${largest}: got ${value}`
+  }
+  return undefined
 }
 
 function binProblem(name: string, bins: readonly LengthBin[]): string | undefined {

@@ -11,6 +11,9 @@ export const usableKvShare = 0.85
 /** At least this share of a prompt is computed: hits depend on routing, and a new replica's cache is cold. */
 const maxPrefixHitRate = 0.9
 
+/** No engine runs more sequences at once; the chain has a state for each. */
+const mostSequences = 4096
+
 export interface Node {
   readonly value: number
   readonly weight: number
@@ -61,7 +64,7 @@ export function workload(profile: Profile, limits: ReplicaLimits, shape: Shape):
     promptTokens: expectedTokens(shape.promptTokens, computed),
     touch: expectedTokens(shape.promptTokens, (tokens) => expertTouch(profile, computed(tokens))),
     fullStep: work(budget / (1 - hitRate)),
-    N: Math.floor(Math.min(limits.maxNumSeqs, kvSlots)),
+    N: Math.floor(Math.min(limits.maxNumSeqs, kvSlots, mostSequences)),
     slots: kvSlots < limits.maxNumSeqs ? 'kvCache' : 'maxNumSeqs',
   }
 }

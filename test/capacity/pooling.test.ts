@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest'
+import { capacityOf } from '../../src/core/capacity/capacity.ts'
+import type { CapacityQuestion } from '../../src/core/capacity/question.ts'
+import type { LatencyBound } from '../../src/core/policy.ts'
+import { type EngineUnderTest, llama8b, llama70b } from './engines.ts'
+import { chat, rate } from './questions.ts'
+import { type ShapeName, workloads } from './workloads.ts'
+
+interface Row {
+  readonly role: CapacityQuestion['role']
+  readonly engine: EngineUnderTest
+  readonly shape: ShapeName
+  readonly metric: 'ttft' | 'itl' | 'tpot'
+  readonly milliseconds: number
+  /** Capacity alone, and its gain with 2, 4, 8 and 16 replicas by I = 1/R. */
+  readonly alone: number
+  readonly gains: readonly number[]
+  /** The simulated gains of joining the shortest queue. */
+  readonly simulated: readonly number[]
+}
+
+/** Modelling notes, section 4: p95 within the bound, no margin. */
+// biome-ignore format: a table
+const rows: readonly Row[] = [
+  { role: 'unified', engine: llama8b, shape: 'azconv', metric: 'ttft', milliseconds: 150, alone: 14.91, gains: [1.135, 1.205, 1.239, 1.255], simulated: [1.149, 1.216, 1.258, 1.264] },
+  { role: 'unified', engine: llama8b, shape: 'azconv', metric: 'ttft', milliseconds: 500, alone: 20.81, gains: [1.011, 1.017, 1.02, 1.022], simulated: [1.031, 1.046, 1.054, 1.054] },
+  { role: 'unified', engine: llama8b, shape: 'azconv', metric: 'itl', milliseconds: 50, alone: 15.41, gains: [0.997, 1.001, 1.002, 1.002], simulated: [1.027, 1.039, 1.046, 1.047] },
+  { role: 'unified', engine: llama8b, shape: 'azconv', metric: 'tpot', milliseconds: 25, alone: 16.17, gains: [1.021, 1.033, 1.04, 1.043], simulated: [1.04, 1.064, 1.093, 1.105] },
+  { role: 'unified', engine: llama8b, shape: 'exp512x128', metric: 'ttft', milliseconds: 100, alone: 38.56, gains: [1.085, 1.127, 1.148, 1.158], simulated: [1.084, 1.11, 1.125, 1.124] },
+  { role: 'unified', engine: llama8b, shape: 'exp512x128', metric: 'itl', milliseconds: 40, alone: 34.82, gains: [1.011, 1.015, 1.018, 1.019], simulated: [1.023, 1.033, 1.041, 1.043] },
+  { role: 'unified', engine: llama8b, shape: 'exp512x128', metric: 'tpot', milliseconds: 20, alone: 33.86, gains: [1.021, 1.033, 1.04, 1.043], simulated: [1.054, 1.086, 1.107, 1.118] },
+  { role: 'prefill', engine: llama8b, shape: 'exp512x128', metric: 'ttft', milliseconds: 200, alone: 72.93, gains: [1.055, 1.086, 1.101, 1.109], simulated: [1.119, 1.193, 1.242, 1.265] },
+  { role: 'prefill', engine: llama70b, shape: 'azcode', metric: 'ttft', milliseconds: 2000, alone: 7.09, gains: [1.056, 1.087, 1.103, 1.112], simulated: [1.115, 1.162, 1.199, 1.217] },
+  { role: 'decode', engine: llama8b, shape: 'azconv', metric: 'itl', milliseconds: 15, alone: 27.21, gains: [1.019, 1.03, 1.035, 1.038], simulated: [1.037, 1.054, 1.078, 1.095] },
+  { role: 'decode', engine: llama70b, shape: 'exp512x128', metric: 'itl', milliseconds: 20, alone: 25.85, gains: [1.023, 1.036, 1.043, 1.046], simulated: [1.047, 1.084, 1.104, 1.122] },
+  { role: 'decode', engine: llama70b, shape: 'exp512x128', metric: 'itl', milliseconds: 30, alone: 37.0, gains: [1.013, 1.02, 1.024, 1.026], simulated: [1.033, 1.048, 1.059, 1.07] },
+]
+
+const named = rows.map((row) => ({
+  ...row,
+  name: `${row.role} ${row.engine.profile.name} ${row.shape} ${row.metric} ${row.milliseconds} ms`,
+}))
+
+function ask(row: Row, changed: Partial<CapacityQuestion>): number {
+  const bound: LatencyBound = { percentile: 0.95, seconds: row.milliseconds / 1000 }
+  const goal = { kind: 'interactive', [row.metric]: bound } as const
+  const alone = { ...chat, ...row.engine, role: row.role, shape: workloads[row.shape], goal }
+  return rate(capacityOf({ ...alone, sloMargin: 1, maxLoad: 0.9999, ...changed }))
+}
+
+describe('capacity among several replicas', () => {
+  it.each(named)('$name: alone as published within 1 %, gain of R replicas within 1.5 %', (row) => {
+    const alone = ask(row, {})
+    expect(Math.abs(alone / row.alone - 1)).toBeLessThan(0.01)
+    const pooled = [2, 4, 8, 16]
+    pooled.forEach((replicas, i) => {
+      const published = row.gains[i] ?? Number.NaN
+      const gain = ask(row, { replicas }) / alone
+      expect(Math.abs(gain / published - 1), `${gain} against ${published}`).toBeLessThan(0.015)
+    })
+  })
+
+  it.each(named)('$name: the line in 1/R stays within 1 % of the law at I = 1/R', (row) => {
+    for (const replicas of [2, 4, 8]) {
+      const line = ask(row, { replicas })
+      const law = ask(row, { dispersion: 1 / replicas })
+      expect(Math.abs(line / law - 1)).toBeLessThan(0.01)
+    }
+  })
+
+  it('credits no more than simulation shows, but for tight TTFT bounds on exponential lengths', () => {
+    const over = named.filter((row) => {
+      const alone = ask(row, {})
+      return [2, 4, 8, 16].some((replicas, i) => {
+        const gain = ask(row, { replicas }) / alone
+        return gain > (row.simulated[i] ?? 0) + 0.002
+      })
+    })
+    expect(over.map((row) => row.name)).toEqual(['unified l8 exp512x128 ttft 100 ms'])
+  })
+
+  it('credits 16 replicas at most', () => {
+    expect(rate(capacityOf({ ...chat, replicas: 500 }))).toBe(rate(capacityOf({ ...chat, replicas: 16 })))
+  })
+})
