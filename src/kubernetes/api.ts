@@ -37,8 +37,8 @@ export interface WatchSink {
 export class ApiError extends Error {
   readonly status: number
 
-  constructor(status: number, what: string) {
-    super(`${what}: HTTP ${status}`)
+  constructor(status: number) {
+    super(`HTTP ${status}`)
     this.name = 'ApiError'
     this.status = status
   }
@@ -68,7 +68,7 @@ export function kubernetesApi(config: KubeConfig): KubernetesApi {
     const response = await library.send(request).toPromise()
     if (response.httpStatusCode !== 200) {
       await response.body.stream()?.cancel()
-      throw new ApiError(response.httpStatusCode, path)
+      throw new ApiError(response.httpStatusCode)
     }
     return response.body
   }
@@ -88,7 +88,7 @@ export function kubernetesApi(config: KubeConfig): KubernetesApi {
         withTimeLimit(limits, async (signal) => {
           const body: unknown = JSON.parse(await (await open(path, query, signal)).text())
           if (isOfKind(body, kind)) return body
-          throw new Error(`${path}: the answer is not a ${kind}`)
+          throw new Error(`the answer is not a ${kind}`)
         }),
       ),
     watch: (path, query, limits, sink) =>

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { KubeConfig } from '@kubernetes/client-node'
 import type { ReplicaCounts } from '../core/observation.ts'
 import type { PolicySet, VariantId } from '../core/policy.ts'
-import { missing, type Reading } from '../core/reading.ts'
+import { isMissing, missing, type Reading } from '../core/reading.ts'
 import { kubernetesApi } from './api.ts'
 import { type Cluster, poolsOf, replicasOf } from './cluster.ts'
 import { type NodeFacts, nodeFacts } from './inventory.ts'
@@ -17,7 +17,10 @@ import { defaultTiming, monotonicSeconds, type Timing } from './timing.ts'
 export interface ReplicaReader {
   /** Counts per variant, or why there are none. What is asked for is followed from then on. */
   readonly replicas: (policies: PolicySet) => Readonly<Record<VariantId, Reading<ReplicaCounts>>>
-  /** GPUs for each pool without a stated inventory, or why they are not known. */
+  /**
+   * GPUs for each pool without a stated inventory, or why they are not known. Once known, the last count stands
+   * while the API is away: hardware rarely changes, and a pool of unknown size would not limit the plan.
+   */
   readonly pools: (policies: PolicySet) => Readonly<Record<string, Reading>>
   /** Resolves when all that the policies need has been read or refused once; after `seconds` at the latest. */
   readonly settled: (policies: PolicySet, seconds: number) => Promise<void>
@@ -46,6 +49,7 @@ export function startReplicaReader(options: ReplicaReaderOptions): ReplicaReader
   const scales = startScaleReader({ api, timing, onHealth: healthOf('scale targets') })
   const podLists = new Map<string, Reflector<PodFacts>>()
   const nodeLists = new Map<string, Reflector<NodeFacts>>()
+  let inventory: Readonly<Record<string, Reading>> = {}
   const cluster: Cluster = {
     pods: (path) => podLists.get(path)?.read() ?? missing('backendDown'),
     nodes: (path) => nodeLists.get(path)?.read() ?? missing('backendDown'),
@@ -84,9 +88,18 @@ export function startReplicaReader(options: ReplicaReaderOptions): ReplicaReader
     return (problem) =>
       options.onHealth(
         problem === undefined
-          ? { healthy: true, message: `Kubernetes answers again: ${what}` }
-          : { healthy: false, message: `Kubernetes does not answer: ${what}: ${problem}` },
+          ? { healthy: true, message: `Kubernetes: reading ${what} works again` }
+          : { healthy: false, message: `Kubernetes: reading ${what} fails: ${problem}` },
       )
+  }
+
+  function lastKnown(pools: Readonly<Record<string, Reading>>): Readonly<Record<string, Reading>> {
+    const known = Object.entries(pools).map(([pool, reading]) => {
+      const isAway = isMissing(reading) && reading.missing === 'backendDown'
+      return [pool, isAway ? (inventory[pool] ?? reading) : reading] as const
+    })
+    inventory = Object.fromEntries(known)
+    return inventory
   }
 
   function lists(): readonly { readonly tried: () => boolean; readonly stop: () => void }[] {
@@ -95,7 +108,7 @@ export function startReplicaReader(options: ReplicaReaderOptions): ReplicaReader
 
   return {
     replicas: (policies) => replicasOf(follow(policies), cluster),
-    pools: (policies) => poolsOf(follow(policies), cluster),
+    pools: (policies) => lastKnown(poolsOf(follow(policies), cluster)),
     settled: async (policies, seconds) => {
       follow(policies)
       const until = monotonicSeconds() + seconds

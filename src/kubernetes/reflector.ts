@@ -76,7 +76,7 @@ export function startReflector<T extends KubernetesObject, F>(options: Reflector
   }
 
   function apply(event: WatchEvent<T>): void {
-    if (event.type === 'ERROR') throw new ApiError(event.object.code ?? 500, path)
+    if (event.type === 'ERROR') throw new ApiError(event.object.code ?? 500)
     heardAt = monotonicSeconds()
     version = event.object.metadata?.resourceVersion ?? version
     if (event.type === 'DELETED') kept?.delete(keyOf(event.object))
@@ -130,7 +130,7 @@ export function startReflector<T extends KubernetesObject, F>(options: Reflector
     read: () =>
       kept !== undefined && monotonicSeconds() - heardAt <= timing.staleAfterSeconds
         ? [...kept.values()]
-        : missing('backendDown', problem ?? `${path}: not listed yet`),
+        : missing('backendDown', `${path}: ${problem ?? 'not listed yet'}`),
     tried: () => kept !== undefined || problem !== undefined,
     stop: () => stopped.abort(),
   }

@@ -52,7 +52,7 @@ export function startScaleReader({ api, timing, onHealth }: ScaleReaderOptions):
     if (known !== undefined) return known
     const list = (await api.get(groupPath(apiVersion), 'APIResourceList', {}, limits)) as ResourceList
     const found = list.resources?.find((resource) => resource.kind === kind && !resource.name.includes('/'))
-    if (found === undefined) throw new ApiError(404, `${apiVersion} ${kind}`)
+    if (found === undefined) throw new ApiError(404)
     plurals.set(`${apiVersion}/${kind}`, found.name)
     return found.name
   }

@@ -26,10 +26,8 @@ export const allPodsPath = '/api/v1/pods'
 export const nodesPath = '/api/v1/nodes'
 
 export function scopeOf(policies: PolicySet): Scope {
-  const stated = new Set(policies.pools.filter((pool) => pool.gpus !== undefined).map((pool) => pool.name))
-  const used = policies.policies.flatMap((policy) => policy.variants.map((variant) => variant.pool))
-  const all = [...new Set([...policies.pools.map((pool) => pool.name), ...used])].toSorted()
-  const discovered = all.filter((pool) => !stated.has(pool))
+  const all = policies.pools.map((pool) => pool.name)
+  const discovered = policies.pools.filter((pool) => pool.gpus === undefined).map((pool) => pool.name)
   const targets = policies.policies.flatMap((policy) =>
     policy.variants.map((variant) => ({
       variant: variant.id,

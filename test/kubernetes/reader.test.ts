@@ -19,7 +19,7 @@ const id = 'chat/llama/h100'
 const target = deployment('llama')
 const scalePath = '/apis/apps/v1/namespaces/chat/deployments/llama/scale'
 const stated = policySet([{ name: 'h100', target, pool: 'h100' }], [{ name: 'h100', gpus: 16 }])
-const discovered = policySet([{ name: 'h100', target, pool: 'h100' }])
+const discovered = policySet([{ name: 'h100', target, pool: 'h100' }], [{ name: 'h100' }])
 
 let api: FakeApi
 let reader: ReplicaReader | undefined
@@ -181,6 +181,24 @@ describe('with an API that fails', () => {
     expect(health.filter((event) => !event.healthy).length).toBeLessThan(6)
   })
 
+  test('the inventory of the last good list stands as long as the API is away', async () => {
+    api.put('nodes', gpuNode('n1', 'NVIDIA-H100-80GB-HBM3', { 'nvidia.com/gpu': '8' }))
+    const following = await start({ staleAfterSeconds: 0.5 }, discovered)
+    expect(following.pools(discovered)).toEqual({ h100: 8 })
+    api.behave({ kind: 'down' })
+    await eventually(
+      () => ready(following, discovered),
+      (count) => count === undefined,
+    )
+    expect(following.pools(discovered)).toEqual({ h100: 8 })
+    api.behave({ kind: 'normal' })
+    api.remove('nodes', gpuNode('n1', '', {}))
+    await eventually(
+      () => JSON.stringify(following.pools(discovered)),
+      (pools) => pools.includes('noSeries'),
+    )
+  })
+
   test('a server that accepts and says nothing counts as gone', async () => {
     const following = await start({ staleAfterSeconds: 1 })
     api.behave({ kind: 'hang' })
@@ -247,8 +265,7 @@ describe('with an API that fails', () => {
     expect(health).toEqual([
       {
         healthy: false,
-        message:
-          'Kubernetes does not answer: /api/v1/namespaces/chat/pods: /api/v1/namespaces/chat/pods: HTTP 403',
+        message: 'Kubernetes: reading /api/v1/namespaces/chat/pods fails: HTTP 403',
       },
     ])
   })
