@@ -16,7 +16,6 @@ export const observeOnceFlags = {
   },
 } as const satisfies Flags
 
-const kubernetesSettleSeconds = 10
 const deadlineSeconds = 60
 
 /** Without `--at`: the last tick of serve's grid, so that both look at the same instant. */
@@ -37,7 +36,6 @@ export async function observeOnce(
     { env: terminal.env, queried: () => undefined, noticed: (text) => terminal.error(`note: ${text}\n`) },
   )
   try {
-    await eyes.settled(policies, kubernetesSettleSeconds)
     return await withDeadline(systemClock, 'observing', deadlineSeconds, terminal.signal, (signal) =>
       eyes.observe(policies, at, signal),
     )
@@ -49,6 +47,6 @@ export async function observeOnce(
       { cause: error },
     )
   } finally {
-    eyes.close()
+    await eyes.close()
   }
 }

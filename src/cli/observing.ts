@@ -3,8 +3,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Observation } from '../core/observation.ts'
 import type { PolicySet } from '../core/policy.ts'
-import { findAccess } from '../kubernetes/access.ts'
-import { type ReplicaReader, startReplicaReader } from '../kubernetes/reader.ts'
+import type { ReplicaReader } from '../kubernetes/reader.ts'
 import { type PrometheusOptions, prometheusClient } from '../prometheus/client.ts'
 import { prometheusObserver, type QueryReport } from '../prometheus/observer.ts'
 import type { Flags, Terminal, Values } from './command.ts'
@@ -90,9 +89,7 @@ export const observingFlags = {
 export interface Eyes {
   /** Rejects where nothing could be seen: no query was answered, or the signal aborted. */
   readonly observe: (policies: PolicySet, at: number, signal: AbortSignal) => Promise<Observation>
-  /** Waits until Kubernetes has been read once, or `seconds` have passed. */
-  readonly settled: (policies: PolicySet, seconds: number) => Promise<void>
-  readonly close: () => void
+  readonly close: () => Promise<void>
 }
 
 export interface EyesPorts {
@@ -102,10 +99,14 @@ export interface EyesPorts {
   readonly noticed: (message: string) => void
 }
 
+/** How long the first observation waits for the lists of Kubernetes; without them replicas are counted by metrics. */
+const settleSeconds = 3
+
 /** Throws usage errors. Asks nothing yet. */
 export function openEyes(values: Values<typeof observingFlags>, { env, queried, noticed }: EyesPorts): Eyes {
   const client = prometheusClientFor(values)
-  const reader = replicaReader(values, env, noticed)
+  const kubernetes = choiceFlag('kubernetes', values.kubernetes, ['auto', 'off'])
+  let reader: Promise<ReplicaReader | undefined> | undefined
   let answered = 0
   let failure: string | undefined
   const observer = prometheusObserver(client, {
@@ -124,16 +125,18 @@ export function openEyes(values: Values<typeof observingFlags>, { env, queried, 
     observe: async (policies, at, signal) => {
       answered = 0
       failure = undefined
+      if (kubernetes === 'auto') reader ??= openReader(policies, env, noticed)
+      const cluster = await reader
       const known =
-        reader === undefined ? {} : { replicas: reader.replicas(policies), pools: reader.pools(policies) }
+        cluster === undefined ? {} : { replicas: cluster.replicas(policies), pools: cluster.pools(policies) }
       const observation = await observer.observe(policies, at, known, signal)
       if (answered === 0 && failure !== undefined) throw new Error(`Prometheus answers no query: ${failure}`)
       return observation
     },
-    settled: async (policies, seconds) => reader?.settled(policies, seconds),
-    close: () => {
-      reader?.stop()
+    close: async () => {
       client.close()
+      const cluster = await reader
+      cluster?.stop()
     },
   }
 }
@@ -178,18 +181,24 @@ function prometheusClientFor(values: Values<typeof observingFlags>) {
   }
 }
 
-function replicaReader(
-  values: Values<typeof observingFlags>,
+/** The client of Kubernetes is loaded when it is needed: it takes as long as all the rest together. */
+async function openReader(
+  policies: PolicySet,
   env: Terminal['env'],
   noticed: (message: string) => void,
-): ReplicaReader | undefined {
-  if (choiceFlag('kubernetes', values.kubernetes, ['auto', 'off']) === 'off') return undefined
+): Promise<ReplicaReader | undefined> {
+  const [{ findAccess }, { startReplicaReader }] = await Promise.all([
+    import('../kubernetes/access.ts'),
+    import('../kubernetes/reader.ts'),
+  ])
   const access = findAccess({ ...env })
   if (access.kind === 'notConfigured') {
     noticed(access.why)
     return undefined
   }
-  return startReplicaReader({ config: access.config, onHealth: ({ message }) => noticed(message) })
+  const reader = startReplicaReader({ config: access.config, onHealth: ({ message }) => noticed(message) })
+  await reader.settled(policies, settleSeconds)
+  return reader
 }
 
 function split(flag: string, pair: string): readonly [string, string] {

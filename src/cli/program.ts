@@ -2,70 +2,72 @@
 import { nearest } from '../core/nearest.ts'
 import type { Command, Terminal } from './command.ts'
 import { CommandError, type ExitCode, exitCodes } from './exit.ts'
-import { plan } from './plan.ts'
-import { record } from './record.ts'
-import { serve } from './serve.ts'
-import { validate } from './validate.ts'
 import { version } from './version.ts'
 
-const commands: readonly Command[] = [serve, plan, validate, record]
+/** Loaded when asked for: what one command needs, the others need not wait for. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./serve.ts')).serve,
+  plan: async () => (await import('./plan.ts')).plan,
+  validate: async () => (await import('./validate.ts')).validate,
+  record: async () => (await import('./record.ts')).record,
+  demo: async () => (await import('./demo.ts')).demo,
+}
 
 export async function runProgram(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const [first, ...rest] = argv
-  if (first === undefined || first === '--help' || first === '-h' || first === 'help')
-    return help(rest, first, terminal)
-  if (first === '--version' || first === '-v') {
-    terminal.out(`mixscaler ${version()}\n`)
-    return exitCodes.good
+  switch (first) {
+    case undefined:
+      terminal.error(await overview())
+      return exitCodes.usage
+    case '--help':
+    case '-h':
+      terminal.out(await overview())
+      return exitCodes.good
+    case '--version':
+    case '-v':
+      terminal.out(`mixscaler ${version()}\n`)
+      return exitCodes.good
+    default:
+      return runCommand(first, rest, terminal)
   }
-  const command = commands.find(({ name }) => name === first)
-  if (command === undefined) {
-    terminal.error(unknownCommand(first))
+}
+
+async function runCommand(name: string, argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const load = commands[name]
+  if (load === undefined) {
+    terminal.error(unknownCommand(name))
     return exitCodes.usage
   }
   try {
-    return await command.run(rest, terminal)
+    const command = await load()
+    return await command.run(argv, terminal)
   } catch (error) {
     if (error instanceof CommandError) {
-      terminal.error(`mixscaler ${command.name}: ${error.message}\n`)
+      terminal.error(`mixscaler ${name}: ${error.message}\n`)
       return error.exitCode
     }
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    terminal.error(`mixscaler ${command.name}: this is a defect of mixscaler, please report it:\n${text}\n`)
+    terminal.error(`mixscaler ${name}: this is a defect of mixscaler, please report it:\n${text}\n`)
     return exitCodes.failed
   }
 }
 
-function help(rest: readonly string[], first: string | undefined, terminal: Terminal): ExitCode {
-  const command = commands.find(({ name }) => name === rest[0])
-  if (first === 'help' && command !== undefined) {
-    terminal.out(command.help)
-    return exitCodes.good
-  }
-  const asked = first !== undefined
-  if (asked) terminal.out(overview())
-  else terminal.error(overview())
-  return asked ? exitCodes.good : exitCodes.usage
-}
-
 function unknownCommand(typed: string): string {
-  const meant = nearest(
-    typed,
-    commands.map(({ name }) => name),
-  )
+  const meant = nearest(typed, Object.keys(commands))
   const hint = meant === undefined ? '' : ` Did you mean "${meant}"?`
   return `mixscaler: unknown command "${typed}".${hint} See: mixscaler --help\n`
 }
 
-function overview(): string {
-  const width = Math.max(...commands.map(({ name }) => name.length))
+async function overview(): Promise<string> {
+  const all = await Promise.all(Object.values(commands).map((load) => load()))
+  const width = Math.max(...all.map(({ name }) => name.length))
   return [
     "mixscaler: the cheapest mix of vLLM replicas that meets every traffic class's SLO, as a KEDA external scaler",
     '',
     'Usage: mixscaler COMMAND [flags]',
     '',
     'Commands:',
-    ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
+    ...all.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
     '',
     'mixscaler COMMAND --help explains one of them; mixscaler --version says which this is.',
     '',

@@ -108,8 +108,8 @@ function serverOptions(values: Values<typeof flags>) {
     ...(tls === undefined ? {} : { tls }),
     emission: values['dry-run'] === true ? ('current' as const) : ('target' as const),
     intervalSeconds: durationFlag('interval', values.interval),
-    // The queries of a tick take at most two turns at the client's slots.
-    observeDeadlineSeconds: 2 * durationFlag('prometheus-timeout', values['prometheus-timeout']),
+    // The queries of a tick take two turns at the client's slots; the client then says better what went wrong.
+    observeDeadlineSeconds: 2 * durationFlag('prometheus-timeout', values['prometheus-timeout']) + 1,
   }
 }
 

@@ -42,7 +42,7 @@ export interface ServerPorts {
 
 export interface ServerEyes {
   readonly observe: LoopPorts['observe']
-  readonly close: () => void
+  readonly close: () => Promise<void>
 }
 
 /** A failed tick is tried again after this, so that the first decision follows a returning Prometheus closely. */
@@ -89,7 +89,7 @@ export async function runServer(
     decider = startDecider(shared)
     await loopOf(shared, eyes, decider).run(signal)
   } finally {
-    eyes.close()
+    await eyes.close()
     await decider?.close()
     await grpc?.stop(drainMilliseconds)
     await http?.close()
