@@ -1,0 +1,282 @@
+// The same pods, scraped by a real Prometheus and kept in the store in memory: the same observation, signal by
+// signal. What Prometheus scraped and when is read back from it, so that the two differ in nothing but code.
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { defaultObserveOptions, type ObserveOptions, queryPlan } from '../../src/core/observe/queries.ts'
+import type { PolicySet } from '../../src/core/policy.ts'
+import { prometheusClient } from '../../src/prometheus/client.ts'
+import { prometheusObserver } from '../../src/prometheus/observer.ts'
+import { observeStore } from '../../src/simulation/seriesObserver.ts'
+import { SeriesStore } from '../../src/simulation/seriesStore.ts'
+import { labelled, owner, patterned, policySet } from '../observe/policies.ts'
+import { type Pod, textOf } from '../observe/stage.ts'
+import { exposition, quiet } from '../observe/vllm.ts'
+import { type RealPrometheus, startPrometheus } from './realPrometheus.ts'
+
+const runSeconds = 14
+const scrapeSeconds = 1
+const options: ObserveOptions = {
+  ...defaultObserveOptions,
+  rateWindowSeconds: 8,
+  lengthWindowSeconds: 10,
+  sampleMaxAgeSeconds: 4,
+}
+
+const pods: readonly Pod[] = [
+  {
+    pod: 'llama-5d4f8c7b9d-x2x4z',
+    state: (t) => ({ running: 3 + (t % 4), waiting: 2 * t, kvUsage: 0.3, finished: 7 * t }),
+  },
+  // Restarts half-way: its counters begin again.
+  {
+    pod: 'llama-5d4f8c7b9d-bcdfg',
+    state: (t) => ({ running: 5, kvUsage: 0.5, finished: 3 * (t > 9 ? t - 9 : t), preemptions: t }),
+  },
+  {
+    pod: 'llama-decode-7c9f8d6b5-bcd24',
+    engine: { version: 'v0' },
+    state: (t) => ({ running: 11, kvUsage: 0.9, finished: 5 * t }),
+  },
+  {
+    pod: 'labelled-0',
+    labels: { llm_d_ai_variant: 'l40s' },
+    engine: { version: 'v1 with old names too' },
+    state: (t) => ({ running: 2, finished: t }),
+  },
+  {
+    pod: 'ranks-0',
+    says: (t) =>
+      [0, 1]
+        .map((engine) => exposition({ ...quiet, running: engine + 1, kvUsage: 0.1, finished: t }, { engine }))
+        .join(''),
+  },
+  { pod: 'stray-0', state: () => ({ running: 1 }) },
+  // Answers for a while, then its scrapes fail.
+  {
+    pod: 'failing-0',
+    says: (t) => (t < 8 ? exposition({ ...quiet, running: 9, finished: t }) : 'out of memory!'),
+  },
+  // Loses its metrics, though it goes on to answer: the model was unloaded.
+  { pod: 'emptied-0', says: (t) => (t < 8 ? exposition({ ...quiet, running: 9, finished: t }) : '') },
+  {
+    pod: 'hostile-0',
+    labels: { llm_d_ai_variant: 'a"}) or vector(1) #\\' },
+    state: (t) => ({ running: 6, finished: t }),
+  },
+]
+
+const variants = [
+  owner('plain', 'llama'),
+  owner('decode', 'llama-decode'),
+  labelled('l40s'),
+  labelled('hostile', 'a"}) or vector(1) #\\'),
+  patterned('ranks', 'ra[n]ks-.*'),
+  owner('failing', 'failing', 'StatefulSet'),
+  owner('emptied', 'emptied', 'StatefulSet'),
+  owner('absent', 'absent'),
+]
+const policies = policySet({
+  variants,
+  classes: [
+    { name: 'good', demand: { kind: 'query', requestsPerSecond: 'sum(vllm:num_requests_running)' } },
+    { name: 'empty', demand: { kind: 'query', backlogTokens: 'no_such_metric' } },
+    { name: 'wrong', demand: { kind: 'query', backlogTokens: 'no_such_function(up)' } },
+    { name: 'nan', demand: { kind: 'query', requestsPerSecond: 'vector(0) / 0' } },
+  ],
+})
+
+/** Every text that was served, by `monitor/pod`, in order. */
+const served = new Map<string, string[]>()
+const owners = pods
+  .map(
+    ({ pod }) =>
+      `kube_pod_owner{namespace="chat",pod="${pod}",owner_kind="StatefulSet",owner_name="of-${pod}",owner_is_controller="true"} 1`,
+  )
+  .join('\n')
+let server: Server
+let prometheus: RealPrometheus
+let at: number
+let client: ReturnType<typeof prometheusClient>
+
+beforeAll(async () => {
+  const begun = Date.now()
+  server = createServer((request, response) => {
+    const [, monitor = '', name = ''] = (request.url ?? '').split('/')
+    const pod = pods.find((one) => one.pod === name)
+    if (pod === undefined) {
+      response.end(owners)
+      return
+    }
+    const text = textOf(pod, (Date.now() - begun) / 1000)
+    const key = `${monitor}/${name}`
+    served.set(key, [...(served.get(key) ?? []), text])
+    response.end(text)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const job = (job_name: string, static_configs: unknown) => {
+    return { job_name, honor_labels: job_name === 'kube-state-metrics', static_configs }
+  }
+  const target = (path: string, labels: object) => {
+    return { targets: [`127.0.0.1:${port}`], labels: { ...labels, __metrics_path__: path } }
+  }
+  const monitored = (monitor: string, some: readonly Pod[]) =>
+    job(
+      monitor,
+      some.map(({ pod, labels }) => target(`/${monitor}/${pod}`, { namespace: 'chat', pod, ...labels })),
+    )
+  prometheus = await startPrometheus({
+    global: { scrape_interval: `${scrapeSeconds}s`, scrape_timeout: `${scrapeSeconds}s` },
+    scrape_configs: [
+      monitored('podmonitor', pods),
+      monitored('servicemonitor', pods.slice(0, 2)),
+      job('kube-state-metrics', [target('/owners', {})]),
+    ],
+  })
+  client = prometheusClient(
+    { url: prometheus.url },
+    { random: Math.random, sleep: async (seconds) => wait(seconds * 1000) },
+  )
+  await wait(runSeconds * 1000)
+  at = await instantBetweenScrapes(Math.floor(Date.now() / 1000) - 0.5)
+}, 60_000)
+
+afterAll(async () => {
+  client?.close()
+  await prometheus?.stop()
+  server?.closeAllConnections()
+})
+
+interface ScrapedTarget {
+  readonly metric: Readonly<Record<string, string>>
+  /** Time of each scrape, and whether it succeeded. */
+  readonly values: readonly (readonly [number, string])[]
+}
+
+async function scrapes(until: number): Promise<readonly ScrapedTarget[]> {
+  const query = new URLSearchParams({ query: 'up[1m]', time: String(until) })
+  const response = await fetch(`${prometheus.url}/api/v1/query?${query}`)
+  const { data } = (await response.json()) as { data: { result: readonly ScrapedTarget[] } }
+  return data.result
+}
+
+/** Versions disagree on whether a window includes its first instant: none of ours begins with a scrape. */
+async function instantBetweenScrapes(from: number): Promise<number> {
+  const targets = await scrapes(from)
+  const taken = new Set(
+    targets.flatMap(({ values }) => values.map(([time]) => Math.round(time * 1000) % 1000)),
+  )
+  let millisecond = Math.round(from * 1000)
+  while (taken.has(millisecond % 1000)) millisecond--
+  return millisecond / 1000
+}
+
+/** Scrape times and outcomes as Prometheus recorded them, replayed into the store. */
+async function replayed(): Promise<SeriesStore> {
+  const store = new SeriesStore(600)
+  const all = (await scrapes(at)).flatMap(({ metric, values }) => {
+    const texts = served.get(`${metric['job']}/${metric['pod']}`)
+    const { __name__, ...labels } = metric
+    return values.map(([time, up], index) => ({
+      time,
+      up,
+      labels,
+      text: texts === undefined ? owners : texts[index],
+    }))
+  })
+  for (const { time, up, labels, text } of all.sort((a, b) => a.time - b.time)) {
+    if (up === '1' && text !== undefined) store.scrape(labels, text, time)
+    else store.scrapeFailed(labels, time)
+  }
+  return store
+}
+
+async function both(set: PolicySet, changed: Partial<ObserveOptions> = {}) {
+  const chosen = { ...options, ...changed }
+  const { signal } = new AbortController()
+  const real = await prometheusObserver(client, chosen).observe(set, at, {}, signal)
+  return { real, store: observeStore(await replayed(), set, queryPlan(set, chosen), at, {}) }
+}
+
+/** Where two values differ by more than a millionth; time stamps in seconds leave some 1e-8 of a rate open. */
+function differences(a: unknown, b: unknown, path = ''): readonly string[] {
+  if (typeof a === 'number' && typeof b === 'number') {
+    return Math.abs(a - b) <= 1e-6 * Math.max(1, Math.abs(a)) ? [] : [`${path}: ${a} and ${b}`]
+  }
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) {
+    return a === b ? [] : [`${path}: ${JSON.stringify(a)} and ${JSON.stringify(b)}`]
+  }
+  const [here, there] = [
+    new Map<string, unknown>(Object.entries(a)),
+    new Map<string, unknown>(Object.entries(b)),
+  ]
+  return [...new Set([...here.keys(), ...there.keys()])].flatMap((key) =>
+    differences(here.get(key), there.get(key), `${path}/${key}`),
+  )
+}
+
+describe('a real Prometheus and the store in memory', () => {
+  it('agree on every signal of every variant, and on the warnings', async () => {
+    const { real, store } = await both(policies)
+    const warnings = real.warnings.filter((warning) => !warning.startsWith('class'))
+    expect(differences({ ...store, classes: {} }, { ...real, classes: {}, warnings })).toEqual([])
+    expect(real.variants['chat/llama/plain']).toMatchObject({ reporting: 2, kvUsage: 0.4 })
+    expect(real.variants['chat/llama/decode']).toMatchObject({ running: 11 })
+    expect(real.variants['chat/llama/l40s']).toMatchObject({ running: 2 })
+    expect(real.variants['chat/llama/hostile']).toMatchObject({ running: 6 })
+    expect(real.variants['chat/llama/ranks']).toMatchObject({
+      running: 3,
+      reporting: 1,
+      kvTokensPerReplica: 640_000,
+    })
+    expect(real.variants['chat/llama/failing']).toMatchObject({ running: { missing: 'notScraped' } })
+    expect(real.variants['chat/llama/emptied']).toMatchObject({ running: { missing: 'noSeries' } })
+    expect(real.variants['chat/llama/absent']).toMatchObject({ running: { missing: 'noSeries' } })
+    expect(real.warnings).toContain(
+      'chat/llama: every series is there 2 times; do several monitors scrape its pods? Counted once',
+    )
+    expect(real.warnings).toContain('chat/stray: 1 pod of the model "llama-70b" that no variant claims')
+  })
+
+  it('agree where kube-state-metrics tells the owners', async () => {
+    const set = policySet({
+      variants: [
+        owner('one', 'of-llama-decode-7c9f8d6b5-bcd24', 'StatefulSet'),
+        owner('two', 'of-ranks-0', 'StatefulSet'),
+      ],
+    })
+    const { real, store } = await both(set, { workloads: 'podOwner' })
+    expect(differences(store, real)).toEqual([])
+    expect(real.variants['chat/llama/one']).toMatchObject({ running: 11 })
+    expect(real.variants['chat/llama/two']).toMatchObject({ running: 3 })
+  })
+
+  it("an author's query is answered, one that Prometheus refuses is told and spoils no other", async () => {
+    const { real } = await both(policies)
+    expect(real.classes).toMatchObject({
+      'chat/llama/good': { requestsPerSecond: expect.any(Number) },
+      'chat/llama/empty': { backlogTokens: { missing: 'noSeries' } },
+      'chat/llama/nan': { requestsPerSecond: { missing: 'notANumber' } },
+      'chat/llama/wrong': { backlogTokens: { missing: 'noSeries' } },
+    })
+    expect(real.warnings.filter((warning) => warning.startsWith('class'))).toEqual([
+      expect.stringMatching(
+        /^class chat\/llama\/wrong, query backlogTokens: .*unknown function.*no_such_function/,
+      ),
+    ])
+  })
+
+  it('a Prometheus that has lost sight of the pods for longer than the budget has stale data only', async () => {
+    const set = policySet({ variants: [owner('decode', 'llama-decode')] })
+    const { signal } = new AbortController()
+    const later = await prometheusObserver(client, { ...options, sampleMaxAgeSeconds: 0.001 }).observe(
+      set,
+      at,
+      {},
+      signal,
+    )
+    expect(later.variants['chat/llama/decode']?.running).toMatchObject({ missing: 'stale' })
+  })
+})
