@@ -126,6 +126,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     stop: async (graceMilliseconds) => {
       tls.stop()
       for (const service of drained) health.setStatus(service, 'NOT_SERVING')
+      // KEDA's streams first: they must write nothing more once the guard has sent its status.
       handlers.endStreams()
       calls.endStreams()
       await shutDown(server, graceMilliseconds, clock)

@@ -238,6 +238,23 @@ describe('stopping', () => {
     health.close()
   })
 
+  it('conformance 32: a reader that stood still when the server stopped gets the clean end too', async () => {
+    const { board, server, keda } = await start({ timings: { minIntervalMilliseconds: 0 } })
+    board.setAll(replicas(0))
+    const session = rawSession(server.port, { initialWindowSize: 0 })
+    const call = rawCall(session, '/externalscaler.ExternalScaler/StreamIsActive')
+    call.stream.end(frame(wireRef))
+    await until(() => board.listeners() === 1)
+    board.setAll(replicas(1)) // what it would be told next
+    board.publish()
+    const stopping = server.stop(10_000)
+    session.settings({ initialWindowSize: 65_535 })
+    expect(await call.status).toBe('0')
+    session.close()
+    await stopping
+    keda.close()
+  })
+
   it('conformance 32: cuts what is still open after the grace', async () => {
     const { server, keda } = await start({ limits: { requestMilliseconds: 60_000 } })
     const session = rawSession(server.port)
