@@ -30,7 +30,7 @@ export interface Terminal {
   readonly signal: AbortSignal
 }
 
-export interface CommandDefinition<F extends Flags> {
+interface CommandDefinition<F extends Flags> {
   readonly name: string
   /** One line in `mixscaler --help`. */
   readonly summary: string
@@ -43,7 +43,7 @@ export interface CommandDefinition<F extends Flags> {
   readonly run: (values: Values<F>, terminal: Terminal) => Promise<ExitCode>
 }
 
-export interface Example {
+interface Example {
   readonly text: string
   readonly command: string
 }
@@ -73,7 +73,7 @@ export function defineCommand<const F extends Flags>(definition: CommandDefiniti
 }
 
 /** A flag that is not given is taken from its environment variable: `--grpc-port` from MIXSCALER_GRPC_PORT. */
-export function environmentName(flag: string): string {
+function environmentName(flag: string): string {
   return `MIXSCALER_${flag.toUpperCase().replaceAll('-', '_')}`
 }
 

@@ -86,13 +86,13 @@ export const observingFlags = {
   },
 } as const satisfies Flags
 
-export interface Eyes {
+interface Eyes {
   /** Rejects where nothing could be seen: no query was answered, or the signal aborted. */
   readonly observe: (policies: PolicySet, at: number, signal: AbortSignal) => Promise<Observation>
   readonly close: () => Promise<void>
 }
 
-export interface EyesPorts {
+interface EyesPorts {
   readonly env: Terminal['env']
   readonly queried: (report: QueryReport) => void
   /** What is lost, or works again, for the log. */

@@ -21,7 +21,7 @@ import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import { tickLog } from './tickLog.ts'
 import { version } from './version.ts'
 
-export interface ServerOptions {
+interface ServerOptions {
   readonly address: string
   /** 0: any free port. */
   readonly grpcPort: number
@@ -32,7 +32,7 @@ export interface ServerOptions {
   readonly observeDeadlineSeconds: number
 }
 
-export interface ServerPorts {
+interface ServerPorts {
   readonly policies: PoliciesInForce
   readonly readPolicies: () => Promise<PolicyFiles>
   /** Called once; `queried` is told of each query. */
@@ -40,7 +40,7 @@ export interface ServerPorts {
   readonly logger: Logger
 }
 
-export interface ServerEyes {
+interface ServerEyes {
   readonly observe: LoopPorts['observe']
   readonly close: () => Promise<void>
 }

@@ -23,7 +23,7 @@ export function tickAt(now: number, intervalSeconds: number): number {
 }
 
 /** The limit was reached: whoever was waited for may never answer. */
-export class DeadlineError extends Error {
+class DeadlineError extends Error {
   constructor(what: string, seconds: number) {
     super(`${what} took longer than ${seconds} s`)
     this.name = 'DeadlineError'

@@ -15,7 +15,7 @@ export interface Decider {
   readonly close: () => Promise<void>
 }
 
-export interface WorkerOptions {
+interface WorkerOptions {
   /** The module that calls `answerDecisions`. */
   readonly entry: URL
   /** Wall clock; it never shapes a decision, it only ends a worker that hangs. */

@@ -36,7 +36,7 @@ export interface PolicyStore {
   readonly status: () => PolicyStatus
 }
 
-export interface PolicyStorePorts {
+interface PolicyStorePorts {
   /** Rejects where the files cannot be read. */
   readonly read: () => Promise<PolicyFiles>
   readonly now: () => number

@@ -17,7 +17,7 @@ export interface LoopPorts {
   readonly report: (report: TickReport) => void
 }
 
-export interface LoopOptions {
+interface LoopOptions {
   readonly intervalSeconds: number
   readonly observeDeadlineSeconds: number
   /** After a failed tick: how soon it is tried again, if the next one is not sooner. */
@@ -43,7 +43,7 @@ export type TickOutcome =
   | { readonly kind: 'repeated' }
   | { readonly kind: 'failed'; readonly step: TickStep; readonly error: Error }
 
-export type TickStep = 'policies' | 'observe' | 'decide' | 'publish'
+type TickStep = 'policies' | 'observe' | 'decide' | 'publish'
 
 export interface ControlLoop {
   /** Decides for one instant of the grid; ticks asked for at the same time run one after the other. Never rejects. */

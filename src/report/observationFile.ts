@@ -5,7 +5,7 @@ import type { Histogram } from '../core/histogram.ts'
 import type { Observation, ReplicaCounts } from '../core/observation.ts'
 import type { MissingReason, Reading } from '../core/reading.ts'
 
-export type ParsedObservation =
+type ParsedObservation =
   | { readonly kind: 'good'; readonly observation: Observation }
   /** One sentence each: where in the document, and what is wrong there. */
   | { readonly kind: 'bad'; readonly problems: readonly string[] }

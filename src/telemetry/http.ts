@@ -27,7 +27,7 @@ export interface HttpServer {
   readonly close: () => Promise<void>
 }
 
-export interface HttpAddress {
+interface HttpAddress {
   /** `0.0.0.0`, `::`, or one address of this host. */
   readonly address: string
   /** 0: any free port. */
