@@ -41,7 +41,8 @@ function sameNames(documents: Documents): readonly PolicyProblem[] {
       repeated(
         stated.spec[list].map(({ name }, index) => ({ name, tree, path: ['spec', list, index, 'name'] })),
         ({ name }) => name,
-        (item, first) => problem(item, `is a name that another of the ${list} has`, first),
+        (item, first) =>
+          problem(item, `is the name of another ${list === 'classes' ? 'class' : 'variant'}`, first),
       ),
     ),
   )
@@ -84,7 +85,9 @@ function claimedPods(variants: readonly PlacedVariant[]): readonly PolicyProblem
     const pattern = podPattern(pods.pattern)
     return variants.flatMap((other) => {
       if (other === one || other.namespace !== one.namespace) return []
-      const claimed = typicalPods(other).find((pod) => pattern.test(pod))
+      const claimed = typicalPods(other).find(
+        (pod) => pattern.test(pod) && !winsPod(other, pods.pattern, pod),
+      )
       if (claimed === undefined) return []
       const message = `must not match pods of variant ${other.variant.name}, such as ${claimed}`
       return [problem(within(one, 'pods', 'pattern'), message, within(other, 'scaleTarget', 'name'))]
@@ -104,10 +107,17 @@ function claimedPods(variants: readonly PlacedVariant[]): readonly PolicyProblem
   return [...labels, ...patterns, ...samePatterns]
 }
 
-/** What Kubernetes would call the pods of the scale target. */
+/** Of two patterns that match a pod, the longer one decides whose it is. */
+function winsPod({ variant: { pods } }: PlacedVariant, against: string, pod: string): boolean {
+  if (typeof pods === 'string' || !('pattern' in pods)) return false
+  return pods.pattern.length > against.length && podPattern(pods.pattern).test(pod)
+}
+
+/** What Kubernetes would call the pods of the scale target: before a random suffix, names are cut. */
 function typicalPods({ variant: { scaleTarget } }: PlacedVariant): readonly string[] {
   const { kind, name } = scaleTarget
-  return kind === 'Deployment' ? [`${name}-6d4f9c7b8d-x2x9z`] : [`${name}-0`, `${name}-0-1`]
+  if (kind === 'Deployment') return [`${`${name}-6d4f9c7b8d-`.slice(0, 58)}x2x9z`]
+  return [`${name.slice(0, 58)}-0`, `${name.slice(0, 58)}-0-1`]
 }
 
 function ownLimits(one: PlacedVariant): readonly PolicyProblem[] {

@@ -52,7 +52,7 @@ function parse<Stated>(schema: z.ZodType<Stated>, tree: PolicyTree): Parsed<Stat
   const problems = first.error.issues.flatMap((issue) => problemsOf(issue, [], tree))
   let broken = first.error.issues
   // Each round takes out at least one thing; what is missing then takes its container along.
-  for (let rounds = 0; rounds < 1000; rounds++) {
+  for (let rounds = 0; rounds < 100; rounds++) {
     for (const path of brokenPaths(broken, tree)) {
       if (path.length === 0) return { problems }
       tree.remove(path)
@@ -113,11 +113,13 @@ function isWrongKind(issue: z.core.$ZodIssue): boolean {
 
 function unknownKey(tree: PolicyTree, path: Path, known: string): PolicyProblem {
   const { place, sourceLine } = tree.locate(path, 'key')
-  const meant = nearest(String(path.at(-1)), known.split(', '))
+  // Of two letters, everything is near to everything.
+  const key = String(path.at(-1))
+  const meant = key.length > 2 ? nearest(key, known.split(', ')) : undefined
   return { ...place, message: `is not a known key${didYouMean(meant)}; known here: ${known}`, sourceLine }
 }
 
-export function problemAt(
+function problemAt(
   tree: PolicyTree,
   path: Path,
   message: string,
@@ -141,8 +143,8 @@ export function didYouMean(meant: string | undefined): string {
 /** YAML reads 1e3, true and ~ as something other than text: say how to make it text. */
 function quoteHint(expected: string, tree: PolicyTree, path: Path): string {
   const { value } = tree.locate(path, 'value')
-  const isScalar = value !== undefined && !['a mapping', 'a list', 'nothing'].includes(value)
-  return expected === 'string' && isScalar
-    ? ' (YAML reads a number, a boolean or null: put it in quotes)'
-    : ''
+  if (expected !== 'string' || value === undefined) return ''
+  if (/^(a mapping|a list|nothing)$/.test(value)) return ''
+  const kind = /^(true|false)$/i.test(value) ? 'a boolean' : /^(~|null)$/i.test(value) ? 'null' : 'a number'
+  return ` (YAML reads ${kind}: put it in quotes)`
 }

@@ -50,6 +50,13 @@ export function name() {
   })
 }
 
+/** The name of a Kubernetes object, which may be longer. */
+export function objectName() {
+  return z.string({ error: 'must be a name' }).regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, {
+    error: 'must be a Kubernetes name: lower-case letters, digits, "-" and "."',
+  })
+}
+
 /** An accelerator type or a pool: as the cluster labels it, so capitals are allowed. */
 export function acceleratorName() {
   return z.string({ error: 'must be a name' }).regex(/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/, {

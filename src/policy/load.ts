@@ -6,7 +6,7 @@ import { conflicts } from './conflicts.ts'
 import { decode } from './decode.ts'
 import type { Documents } from './documents.ts'
 import { gaps } from './gaps.ts'
-import { byPlace, type PolicyProblem } from './problem.ts'
+import { byPlace, compareText, type PolicyProblem } from './problem.ts'
 import { reach } from './reach.ts'
 import { resolveVariants } from './resolve.ts'
 import { type PolicyFile, readTrees } from './tree.ts'
@@ -23,9 +23,10 @@ export type LoadedPolicies =
 
 /** Pure: equal files give equal answers, in whatever order they come. */
 export function loadPolicies(files: readonly PolicyFile[], resolveProfile: ResolveProfile): LoadedPolicies {
-  const read = files.map(readTrees)
+  const inOrder = files.toSorted((one, other) => compareText(one.file, other.file))
+  const read = inOrder.map(readTrees)
   const decoded = read.flatMap(({ trees }) => trees.map(decode))
-  const misread = [...read, ...decoded].flatMap(({ problems }) => problems)
+  const misread = [...read, ...decoded].flatMap(({ problems }) => problems).filter(isFirstAtItsPlace())
   const found = decoded.flatMap(({ document }) => document ?? [])
   const documents: Documents = {
     policies: found.filter((document) => document.kind === 'policy'),
@@ -49,7 +50,7 @@ export function loadPolicies(files: readonly PolicyFile[], resolveProfile: Resol
     ...drafts.flatMap((draft) => draft.problems),
   ].sort(byPlace)
   if (problems.length > 0) return { kind: 'invalid', problems }
-  if (drafts.length === 0) return { kind: 'invalid', problems: [noPolicy(files)] }
+  if (drafts.length === 0) return { kind: 'invalid', problems: [noPolicy(inOrder)] }
   return {
     kind: 'loaded',
     policies: buildSet(
@@ -57,6 +58,15 @@ export function loadPolicies(files: readonly PolicyFile[], resolveProfile: Resol
       drafts.map(({ policy }) => policy),
     ),
     warnings: drafts.flatMap(({ warnings }) => warnings).sort(byPlace),
+  }
+}
+
+/** A value that cannot be read is not also of the wrong kind: what was found first says it best. */
+function isFirstAtItsPlace(): (problem: PolicyProblem) => boolean {
+  const seen = new Set<string>()
+  return ({ file, line, column, path }) => {
+    const known = seen.size
+    return seen.add(JSON.stringify([file, line, column, path])).size > known
   }
 }
 

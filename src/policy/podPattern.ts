@@ -2,8 +2,8 @@
 // this process with its own engine: only what both read alike, and what cannot run away here, is a pattern.
 
 const maxLength = 200
-/** Backtracking over a name of 70 characters stays under some ten million steps. */
-const maxRepetitions = 5
+/** Backtracking over a pod's name, 63 characters, then takes under a million steps. */
+const maxRepetitions = 4
 
 /** What is wrong with the pattern, reading on from its path; undefined where nothing is. */
 export function patternMistake(pattern: string): string | undefined {

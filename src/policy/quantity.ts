@@ -35,18 +35,19 @@ export function parseDuration(text: string | number): Parsed {
   return number((written.startsWith('-') ? -milliseconds : milliseconds) / 1000)
 }
 
-/** The shortest of `2d`, `1h30m`, `90s`, `50ms` that parseDuration reads back as the same seconds. */
+/** `2d`, `1h30m`, `1.5s`, `50ms`: what parseDuration reads back as the same seconds, to the microsecond. */
 export function durationText(seconds: number): string {
-  if (seconds === 0) return '0s'
-  let rest = seconds * 1000
+  if (seconds < 1) return seconds === 0 ? '0s' : `${Number((seconds * 1000).toFixed(3))}ms`
+  let rest = seconds
   let text = ''
-  for (const [unit, size] of Object.entries(millisecondsPer)) {
-    const count = unit === 'ms' ? Number(rest.toFixed(6)) : Math.floor(Number((rest / size).toFixed(9)))
-    if (count <= 0) continue
-    text += `${count}${unit}`
+  for (const unit of ['d', 'h', 'm']) {
+    const size = (millisecondsPer[unit] ?? 0) / 1000
+    const count = Math.floor(rest / size)
+    if (count > 0) text += `${count}${unit}`
     rest -= count * size
   }
-  return text
+  const last = Number(rest.toFixed(6))
+  return last > 0 ? `${text}${last}s` : text
 }
 
 /** Per hour, from `$3.90/h`, `3.90/h`, `$3.90` or a plain number. */
@@ -56,10 +57,6 @@ export function parseMoneyPerHour(text: string | number): Parsed {
   if (new RegExp(moneyPattern).test(written))
     return number(Number(written.replace('$', '').replace('/h', '')))
   return mistake('must be money per hour such as $3.90/h')
-}
-
-export function moneyPerHourText(perHour: number): string {
-  return `$${Number.isInteger(perHour * 100) ? perHour.toFixed(2) : perHour}/h`
 }
 
 /** A share from `5%` or `0.05`. */

@@ -72,7 +72,7 @@ function judge(
   const problems = tooSlow.map(({ one, seconds }) =>
     problem(
       { tree: one.tree, path: [...one.path, 'name'] },
-      `will not serve ${trafficClass.name}: idle, it needs a ${bound} bound of ${needs(seconds)} (profile ${one.profile.name}, ${one.profile.quality})`,
+      `will not serve ${trafficClass.name}: idle, it needs ${bound.toUpperCase()} ${needs(seconds)} (profile ${one.profile.name}, ${one.profile.quality})`,
       at,
     ),
   )

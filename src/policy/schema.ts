@@ -10,6 +10,7 @@ import {
   mapping,
   moneyPerHour,
   name,
+  objectName,
   share,
   someOf,
   text,
@@ -17,13 +18,14 @@ import {
 } from './fields.ts'
 import { patternMistake } from './podPattern.ts'
 
-export const apiVersion = 'mixscaler.dev/v1alpha1'
+const apiVersion = 'mixscaler.dev/v1alpha1'
 export const kinds = ['ScalingPolicy', 'Fleet'] as const
 
 const hourSeconds = 3600
 const daySeconds = 24 * hourSeconds
-/** Runs although other fields of the mapping have errors, so that all are reported at once. */
-const always = () => true
+/** For what a mapping must have: asked although fields of it have errors, so that all are reported at once. */
+const ofAnyMapping = ({ value }: { readonly value: unknown }) =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const version = z.literal(apiVersion, { error: `must be ${apiVersion}` }).describe('Version of this format.')
 
@@ -48,7 +50,7 @@ const serviceLevelObjective = mapping({
 })
   .refine((slo) => Object.keys(slo).length > 0, {
     error: 'must bound at least one of ttft, itl, tpot',
-    when: always,
+    when: ofAnyMapping,
   })
   .describe('Latency bounds of interactive traffic.')
 
@@ -60,7 +62,7 @@ const demand = mapping({
 })
   .refine((source) => Object.keys(source).length > 0, {
     error: 'must have at least one of requestsPerSecond, backlogTokens',
-    when: always,
+    when: ofAnyMapping,
   })
   .describe('Where demand is read; absent: at the engines.')
 
@@ -84,7 +86,7 @@ const trafficClass = mapping({
     .describe('Lengths assumed until some were observed.'),
 }).refine((stated) => 'slo' in stated !== 'latencyTolerant' in stated, {
   error: 'must have exactly one of slo and latencyTolerant',
-  when: always,
+  when: ofAnyMapping,
 })
 
 const pods = z
@@ -143,7 +145,7 @@ const variant = mapping({
   scaleTarget: mapping({
     apiVersion: text().prefault('apps/v1'),
     kind: text().prefault('Deployment'),
-    name: name(),
+    name: objectName(),
   }).describe('The workload whose replicas are scaled.'),
   pods,
   accelerator: mapping({

@@ -1,6 +1,15 @@
 // YAML text to plain values whose places are known. YAML's surprises end here: duplicate keys, aliases that
 // multiply, numbers that are not written as numbers. Whatever the text is, the answer is trees and problems.
-import { isAlias, isMap, isScalar, isSeq, type Pair, parseAllDocuments, type Scalar } from 'yaml'
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type Pair,
+  parseAllDocuments,
+  type Scalar,
+  type YAMLError,
+} from 'yaml'
 import type { Place, PolicyProblem } from './problem.ts'
 
 /** A file as it was read; `file` is the name that messages carry. */
@@ -34,7 +43,7 @@ export interface ReadTrees {
 /** A ConfigMap's limit; anything larger is not a policy. */
 export const maxFileBytes = 1_048_576
 const maxNodes = 100_000
-const maxDepth = 40
+const maxDepth = 20
 const plainNumber = /^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/
 
 export function readTrees(file: PolicyFile): ReadTrees {
@@ -54,11 +63,12 @@ export function readTrees(file: PolicyFile): ReadTrees {
       problems.push(source.problem(0, '', document.message))
       continue
     }
-    const faults = [...document.yaml.errors, ...document.yaml.warnings]
+    const faults = [...document.yaml.errors, ...document.yaml.warnings].filter(isNoEcho)
     for (const fault of faults) problems.push(source.problem(fault.pos[0], '', `YAML: ${fault.message}`))
-    if (faults.length > 0 || document.yaml.contents === null) continue
+    if (faults.length > 0 || isEmpty(document.yaml.contents)) continue
     const reader: Reader = { source, problems, anchors: new Map(), nodes: 0 }
-    trees.push(treeOf(read(reader, document.yaml.contents, '', 0, 0), source))
+    const root = read(reader, document.yaml.contents, '', 0, 0)
+    if (reader.nodes < maxNodes) trees.push(treeOf(root, source))
   }
   return { trees, problems }
 }
@@ -78,6 +88,16 @@ function parse(text: string): readonly Parsed[] {
     const why = error instanceof Error ? error.message : String(error)
     return [{ kind: 'failed', message: `YAML: ${why}` }]
   }
+}
+
+/** A fault makes the parser stumble over what follows: of those, only the first says something. */
+function isNoEcho(fault: YAMLError, index: number, faults: readonly YAMLError[]): boolean {
+  return index === 0 || (fault.code !== 'UNEXPECTED_TOKEN' && fault.pos[0] !== faults[index - 1]?.pos[0])
+}
+
+/** Nothing but comments: not a document. */
+function isEmpty(contents: unknown): boolean {
+  return contents === null || (isScalar(contents) && contents.value === null && contents.source === '')
 }
 
 interface Source {
@@ -238,7 +258,7 @@ function descend(root: Node, path: Path): { readonly node: Node; readonly depth:
   return { node, depth: path.length }
 }
 
-export function joinPath(path: string, key: string): string {
+function joinPath(path: string, key: string): string {
   const shown = key.length > 60 ? `${key.slice(0, 60)}...` : key
   if (!/^[\w.-]+$/.test(shown)) return `${path}[${JSON.stringify(shown)}]`
   return path === '' ? shown : `${path}.${shown}`
