@@ -39,7 +39,7 @@ const limitNames: Readonly<Record<LimitedBy, string>> = {
 }
 
 const missingNames: Readonly<Record<MissingReason, string>> = {
-  backendDown: 'Prometheus does not answer',
+  backendDown: 'the back end does not answer',
   noSeries: 'no such series',
   noReplicas: 'nothing runs',
   notANumber: 'the value is not a number',

@@ -80,7 +80,7 @@ describe('missing data', () => {
     expect(planned).toBeGreaterThanOrEqual(3)
     expect(variantOf(steps[1], 'h100').target).toBe(planned)
     expect(variantOf(steps[1], 'h100').reasons.map(sentence)[0]).toMatch(
-      /^holds: the number of replicas is missing \(Prometheus does not answer\)/,
+      /^holds: the number of replicas is missing \(the back end does not answer\)/,
     )
     expect(variantOf(steps[2], 'h100').target).toBe(planned)
     expect(variantOf(steps[3], 'h100').target).toEqual(missing('backendDown'))
