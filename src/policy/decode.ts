@@ -2,7 +2,7 @@
 // again, so that contradictions between the sound parts are found in the same run.
 import type * as z from 'zod'
 import { nearest } from '../core/nearest.ts'
-import type { PolicyProblem } from './problem.ts'
+import { compareText, type PolicyProblem } from './problem.ts'
 import { fleetDocument, kinds, policyDocument, type StatedFleet, type StatedPolicy } from './schema.ts'
 import type { Path, PolicyTree } from './tree.ts'
 
@@ -79,7 +79,9 @@ function laterFirst(one: Path, other: Path): number {
   for (const [depth, key] of one.entries()) {
     const against = other[depth]
     if (against === undefined) return -1
-    if (typeof key === 'number' && typeof against === 'number' && key !== against) return against - key
+    if (key === against) continue
+    if (typeof key === 'number' && typeof against === 'number') return against - key
+    return compareText(String(key), String(against))
   }
   return other.length - one.length
 }

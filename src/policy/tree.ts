@@ -234,8 +234,9 @@ function treeOf(root: Node, source: Source): PolicyTree {
       return found.depth === path.length ? { place, value: here.written, sourceLine } : { place, sourceLine }
     },
     remove: (path) => {
-      const container = descend(root, path.slice(0, -1)).node
+      const { node: container, depth } = descend(root, path.slice(0, -1))
       const key = path.at(-1)
+      if (key === undefined || depth < path.length - 1) return
       if (Array.isArray(container.parts) && Array.isArray(container.value)) {
         container.parts.splice(Number(key), 1)
         container.value.splice(Number(key), 1)

@@ -375,6 +375,18 @@ describe('A policy that is partly broken', () => {
     ])
   })
 
+  it('has the rest found where it stands, although entries before it are left out', () => {
+    const variant = (name: string, cost: string) =>
+      `    - { name: ${name}, scaleTarget: { name: ${name} }, accelerator: { type: h100 }, cost: ${cost}, replicas: { max: 1 } }\n`
+    const variants = [variant('a', 'free'), variant('b', '1'), '    - 7\n', variant('b', '1')].join('')
+    expect(problems(smallest + variants).map((text) => text.split(':')[0])).toEqual([
+      'spec.variants[1].cost must be money per hour such as $3.90/h',
+      expect.stringMatching(/^spec\.variants\[3\] must be a mapping/),
+      'spec.variants[4].name is the name of another variant',
+      'spec.variants[4].scaleTarget.name is scaled by another variant already',
+    ])
+  })
+
   it('is not said to lack what may have been in the broken part', () => {
     expect(problems(smallest.replace('- name: h100-tp4', '- name: H100'))).toHaveLength(1)
     expect(problems(smallest.replace('cost:', 'costs:'))).toHaveLength(1)
