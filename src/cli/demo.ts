@@ -25,7 +25,7 @@ import {
 import { Scraper } from '../demo/scraper.ts'
 import { runStatic, sizedFor } from '../demo/staticFleet.ts'
 import type { Summary } from '../demo/summary.ts'
-import { logLine, type Past, picture, type Scenery, summaryText } from '../demo/view.ts'
+import { legend, logLine, type Past, picture, type Scenery, summaryText } from '../demo/view.ts'
 import { Watch } from '../demo/watch.ts'
 import { type GrpcServer, startGrpcServer } from '../grpc/server.ts'
 import type { Decide } from '../loop/decider.ts'
@@ -228,7 +228,7 @@ async function perform(
   const began = performance.now()
   const load: number[] = []
   const cost: number[] = []
-  const draw = columns === undefined ? lines(say, scenery.speed) : screen(say, scenery, columns)
+  const draw = columns === undefined ? lines(say, scenery) : screen(say, scenery, columns)
   for await (const frame of play(stage, scenery.untilSeconds)) {
     load.push(frame.recent.requestsPerSecond)
     cost.push(frame.costPerHour)
@@ -252,11 +252,12 @@ function screen(say: Terminal['out'], scenery: Scenery, columns: number): Draw {
 }
 
 /** A line every two real seconds. */
-function lines(say: Terminal['out'], speed: number): Draw {
+function lines(say: Terminal['out'], scenery: Scenery): Draw {
+  say(`${legend(scenery)}\n`)
   let next = 0
   return (frame) => {
-    if (frame.atSeconds < next || frame.decision === undefined) return
-    next = frame.atSeconds + 2 * speed
+    if (frame.atSeconds < next || frame.recent.ttftP95 === undefined) return
+    next = frame.atSeconds + 2 * scenery.speed
     say(`${logLine(frame)}\n`)
   }
 }

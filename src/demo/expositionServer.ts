@@ -5,7 +5,7 @@ import { exposition, type VllmFlavour } from '../simulation/exposition.ts'
 import type { Fleet } from '../simulation/fleet.ts'
 import { gatewayMetrics, kubeStateMetrics } from '../simulation/world.ts'
 
-export interface ExpositionServerOptions {
+interface ExpositionServerOptions {
   readonly fleets: readonly Fleet[]
   readonly flavour: VllmFlavour
   /** Unix time of virtual second 0. */

@@ -18,7 +18,7 @@ export interface ScaledObject {
 }
 
 /** The scale subresource of the targets. */
-export interface Scale {
+interface Scale {
   readonly get: (target: string) => { readonly spec: number; readonly status: number }
   readonly set: (target: string, replicas: number) => void
 }
@@ -39,7 +39,7 @@ export interface KedaDriver {
   readonly close: () => void
 }
 
-export interface KedaDriverOptions {
+interface KedaDriverOptions {
   readonly client: KedaClient
   readonly scaledObjects: readonly ScaledObject[]
   readonly scale: Scale

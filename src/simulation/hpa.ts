@@ -44,7 +44,7 @@ export interface HpaEvent {
   readonly replicas: number
 }
 
-export interface HpaInput {
+interface HpaInput {
   readonly atSeconds: number
   /** spec.replicas of the scale target, and its status: the pods that exist. */
   readonly specReplicas: number
@@ -54,7 +54,7 @@ export interface HpaInput {
   readonly target: number
 }
 
-export interface HpaStep {
+interface HpaStep {
   readonly state: HpaState
   /** The new spec.replicas. */
   readonly replicas: number

@@ -15,7 +15,7 @@ export interface KedaState {
 /** What a poll found: IsActive, or that a call failed. */
 export type Activity = 'active' | 'inactive' | 'failed'
 
-export interface KedaStep {
+interface KedaStep {
   readonly state: KedaState
   /** The new spec.replicas. */
   readonly replicas: number

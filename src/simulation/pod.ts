@@ -27,7 +27,7 @@ export interface FleetVariant {
   readonly initialReplicas: number
 }
 
-export type PodPhase = 'starting' | 'ready' | 'terminating'
+type PodPhase = 'starting' | 'ready' | 'terminating'
 
 /** What is of interest beyond the pod's own counters, as it happens. */
 export interface FleetObserver {

@@ -8,6 +8,8 @@ export class ClassScore {
   finished = 0
   /** Requests whose TTFT and whose mean gap between tokens both kept their bounds. */
   withinSlo = 0
+  /** Requests whose TTFT kept its bound. */
+  promptly = 0
   gaps = 0
   slowGaps = 0
   /** Arrival at the gateway to the first token at the client. */
@@ -49,6 +51,8 @@ export class Score implements FleetObserver {
     score.gaps += completion.outputTokens - 1
     score.slowGaps += completion.slowGaps
     if (completion.outputTokens > 1) score.tpot.add(tpot)
-    if (ttft <= bound.ttftSeconds && tpot <= bound.itlSeconds) score.withinSlo++
+    if (ttft > bound.ttftSeconds) return
+    score.promptly++
+    if (tpot <= bound.itlSeconds) score.withinSlo++
   }
 }

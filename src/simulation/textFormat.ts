@@ -1,6 +1,6 @@
 // Prometheus' text format, as Python's client writes it: declarations, samples, escaped label values.
 
-export type MetricType = 'gauge' | 'counter' | 'histogram'
+type MetricType = 'gauge' | 'counter' | 'histogram'
 
 export function declaration(name: string, type: MetricType): string {
   return `# HELP ${name} ${name.replaceAll('_', ' ').replace('vllm:', '')}\n# TYPE ${name} ${type}`

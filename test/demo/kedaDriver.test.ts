@@ -124,7 +124,10 @@ describe('KEDA and the HPA in front of the scaler', () => {
     answer = { kind: 'target', replicas: 5, at: 30 }
     // The connection comes back by itself, some time after the server does.
     let second = 30
-    const follow = async () => (await replicasAt(steps, [(second += 15)]))[0]
+    const follow = async () => {
+      second += 15
+      return (await replicasAt(steps, [second]))[0]
+    }
     await expect.poll(follow, { timeout: 10_000 }).toBe(5)
   })
 
