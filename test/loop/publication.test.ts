@@ -1,6 +1,7 @@
 // What KEDA may read, and when it gets an error instead.
 import { expect, test } from 'vitest'
 import { missing } from '../../src/core/reading.ts'
+import { missingName } from '../../src/core/reason.ts'
 import { publishedDecision } from '../../src/loop/publication.ts'
 import { decisionOf, policyOf, policySetOf } from './values.ts'
 
@@ -49,7 +50,7 @@ test('a missing target is an error that says what is missing', () => {
   publication.publish(decisionOf(set, 1000, missing('backendDown')))
   expect(publication.target(own)).toEqual({
     kind: 'unavailable',
-    why: 'no target: Prometheus does not answer',
+    why: `no target: ${missingName('backendDown')}`,
   })
 })
 
