@@ -1,6 +1,7 @@
 // Which series belong to which variant: its claim. Found from the policy alone, so that a query can be
 // grouped by what distinguishes variants and the answer be dealt out by comparing strings.
 import type { PolicySet, ScalingPolicy, Variant, VariantId } from '../policy.ts'
+import { groupBy, mapped } from './group.ts'
 import { groupPods, withoutStartAnchor } from './podNames.ts'
 import {
   type Grouping,
@@ -69,8 +70,24 @@ export function claimsOf({ policies }: PolicySet, workload: WorkloadSource): Cla
   }
 }
 
-export function isClaimed(claim: Claim, row: Row): boolean {
-  return labelOf(row, claim.label) === claim.value && labelOf(row, 'namespace') === claim.namespace
+/** Who claims a row, whatever its model. Rows come by the ten thousand: no key is built for any of them. */
+export function claimantsIn(claims: readonly Claim[]): (row: Row) => readonly Claim[] {
+  const index = mapped(
+    groupBy(claims, ({ label }) => label),
+    (ofLabel) =>
+      mapped(
+        groupBy(ofLabel, ({ value }) => value),
+        (ofValue) => groupBy(ofValue, ({ namespace }) => namespace),
+      ),
+  )
+  return (row) => {
+    const found: Claim[] = []
+    for (const [label, byValue] of index) {
+      const claimants = byValue.get(labelOf(row, label))?.get(labelOf(row, 'namespace'))
+      if (claimants !== undefined) found.push(...claimants)
+    }
+    return found
+  }
 }
 
 /** Whether the row is about a model that the claim's policy serves. */

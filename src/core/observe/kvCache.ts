@@ -30,7 +30,8 @@ export function kvTokensOf(rows: readonly Row[], replicas: Reading): Reading {
     tokens += row.value * size
   }
   if (known === 0 || !(replicas > 0)) return missing('notReported', 'num_gpu_blocks')
-  return (tokens / known) * (engines / replicas)
+  const perReplica = (tokens / known) * (engines / replicas)
+  return Number.isFinite(perReplica) ? perReplica : missing('infinite', 'num_gpu_blocks')
 }
 
 function sizeOf(row: Row): number | undefined {

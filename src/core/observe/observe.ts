@@ -2,7 +2,7 @@
 // Each signal stands alone: a query that failed, or a series that is not there, leaves the others untouched.
 import type { Observation, ReplicaCounts, VariantSignals } from '../observation.ts'
 import type { PolicySet, VariantId } from '../policy.ts'
-import { isMissing, type Reading } from '../reading.ts'
+import { isMissing, missing, type Reading } from '../reading.ts'
 import { type ClassAnswer, classSignals, classWarnings } from './classQueries.ts'
 import { type Answers, deal } from './deal.ts'
 import { kvTokensOf, kvUsageOf } from './kvCache.ts'
@@ -100,5 +100,6 @@ function counted(reporting: Reading): Reading<ReplicaCounts> {
 
 function plus(a: Reading, b: Reading): Reading {
   if (isMissing(a)) return a
-  return isMissing(b) ? b : a + b
+  if (isMissing(b)) return b
+  return Number.isFinite(a + b) ? a + b : missing('infinite')
 }

@@ -54,9 +54,6 @@ export function histogramOf(buckets: readonly Row[], sums: readonly Row[], name:
 
 /** NaN for what is no edge. */
 function edgeOf(le: string): number {
-  return le === '+Inf'
-    ? Number.POSITIVE_INFINITY
-    : /^-?[0-9.]+(?:e[-+]?[0-9]+)?$/.test(le)
-      ? Number(le)
-      : Number.NaN
+  if (le === '+Inf') return Number.POSITIVE_INFINITY
+  return le.trim() === '' ? Number.NaN : Number(le)
 }

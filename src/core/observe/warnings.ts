@@ -2,9 +2,9 @@
 // so every pod of a served model that no variant claims is named, and every variant that matches nothing.
 import type { VariantSignals } from '../observation.ts'
 import type { VariantId } from '../policy.ts'
-import { isMissing } from '../reading.ts'
-import { type Claim, isClaimed, isServed } from './claims.ts'
-import { groupBy } from './group.ts'
+import { isMissing, type Reading } from '../reading.ts'
+import { type Claim, claimantsIn, isServed } from './claims.ts'
+import { addTo, groupBy, mapped } from './group.ts'
 import type { QueryPlan } from './queries.ts'
 import { type Answer, labelOf, type QueryId, type Row, workloadLabel } from './series.ts'
 
@@ -17,10 +17,12 @@ export function warningsAbout(
 ): readonly string[] {
   const inventory = rowsOf(answers, 'inventory')
   const doubled = rowsOf(answers, 'doubled').filter(({ value }) => value > 1)
+  const claimants = claimantsIn(plan.claims)
+  const strangers = strangerModels(inventory, claimants)
   const found = [
     ...[...plan.unusable].map(([id, problem]) => `variant ${id} cannot be recognised: ${problem}`),
-    ...plan.claims.flatMap((claim) => inert(claim, inventory, variants[claim.variant])),
-    ...unclaimed(plan.claims, inventory, doubled),
+    ...plan.claims.flatMap((claim) => inert(claim, strangers.get(claim), variants[claim.variant]?.reporting)),
+    ...unclaimed(plan.claims, inventory, doubled, claimants),
     ...doubled.map(
       (row) =>
         `${workloadOf(row)}: every series is there ${row.value} times; do several monitors scrape its pods? Counted once`,
@@ -31,19 +33,31 @@ export function warningsAbout(
   return [...unique.slice(0, mostWarnings), `and ${unique.length - mostWarnings} more`]
 }
 
+type Claimants = (row: Row) => readonly Claim[]
+
+/** Models that a claim's pods report and its policy does not serve. */
+function strangerModels(
+  inventory: readonly Row[],
+  claimants: Claimants,
+): ReadonlyMap<Claim, readonly string[]> {
+  const models = new Map<Claim, string[]>()
+  for (const row of inventory) {
+    for (const claim of claimants(row))
+      if (!isServed(claim, row)) addTo(models, claim, labelOf(row, 'model_name'))
+  }
+  return models
+}
+
 function inert(
   claim: Claim,
-  inventory: readonly Row[],
-  signals: VariantSignals | undefined,
+  strangers: readonly string[] | undefined,
+  reporting: Reading | undefined,
 ): readonly string[] {
-  const own = inventory.filter((row) => isClaimed(claim, row))
-  const strangers = own.filter((row) => !isServed(claim, row)).map((row) => labelOf(row, 'model_name'))
-  if (strangers.length > 0) {
+  if (strangers !== undefined) {
     return [
       `variant ${claim.variant}: its pods report the model ${list(strangers)}, the policy serves ${list(claim.servedNames)}`,
     ]
   }
-  const reporting = signals?.reporting
   return reporting !== undefined && isMissing(reporting) && reporting.missing === 'noSeries'
     ? [`variant ${claim.variant} matches no series: ${claim.how} in namespace ${claim.namespace}`]
     : []
@@ -53,15 +67,18 @@ function unclaimed(
   claims: readonly Claim[],
   inventory: readonly Row[],
   doubled: readonly Row[],
+  claimants: Claimants,
 ): readonly string[] {
-  const inNamespace = groupBy(claims, ({ namespace }) => namespace)
+  const served = mapped(
+    groupBy(claims, ({ namespace }) => namespace),
+    (here) => new Set(here.flatMap(({ servedNames }) => servedNames)),
+  )
   const twice = new Set(doubled.map(workloadOf))
   const claimed = new Set<string>()
   const strays: Row[] = []
   for (const row of inventory) {
-    const here = inNamespace.get(labelOf(row, 'namespace')) ?? []
-    if (here.some((claim) => isClaimed(claim, row))) claimed.add(workloadOf(row))
-    else if (here.some((claim) => claim.servedNames.includes(labelOf(row, 'model_name')))) strays.push(row)
+    if (claimants(row).length > 0) claimed.add(workloadOf(row))
+    else if (served.get(labelOf(row, 'namespace'))?.has(labelOf(row, 'model_name'))) strays.push(row)
   }
   return strays
     .filter((row) => !(claimed.has(workloadOf(row)) && twice.has(workloadOf(row)))) // the copy without labels
