@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { MixPlan, MixProblem } from '../../src/core/optimize/mix.ts'
-import { planMix, startCost } from '../../src/core/optimize/planMix.ts'
+import { planMix, weighed } from '../../src/core/optimize/planMix.ts'
 import { type Best, bruteForce, isPositive, priorities } from './bruteForce.ts'
 import { engines, planned } from './mixes.ts'
 import { mixes } from './randomMixes.ts'
@@ -19,7 +19,7 @@ function summary(problem: MixProblem, plan: MixPlan): Best {
       (sum, bound) => (bound.kind === 'redundancy' ? sum + bound.requestsPerSecond : sum),
       0,
     ),
-    cost: plan.costPerHour + startCost(problem, plan),
+    cost: weighed(problem, plan),
   }
 }
 

@@ -24,6 +24,8 @@ export interface MixVariant {
   readonly current: number
   /** What one start wastes, in the currency of costPerHour: start-up time at full price. */
   readonly startCost: number
+  /** Weighed per GPU and hour beside the cost, but not spent: what other models would give for it. */
+  readonly gpuPrice?: number
   readonly maxShare: number
   readonly minShare: number
 }

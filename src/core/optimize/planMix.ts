@@ -24,7 +24,7 @@ export interface JointPlan {
   readonly status: 'planned'
   /** In the order of the problems. */
   readonly plans: readonly MixPlan[]
-  /** Cost and starts per hour of all plans, and the least it can be. */
+  /** What the plans were chosen by (`weighed`), and the least it can be with these shortfalls. */
   readonly objective: number
   readonly lowerBound: number
 }
@@ -60,10 +60,7 @@ function verified(instance: Instance, solution: Solution): JointPlan | MixFailur
     ...checkPools(instance.pools, planned),
   ]
   if (broken.length > 0) return { status: 'failed', why: `the plan fails its check: ${broken.join('; ')}` }
-  const objective = planned.reduce(
-    (sum, { problem, plan }) => sum + plan.costPerHour + startCost(problem, plan),
-    0,
-  )
+  const objective = planned.reduce((sum, { problem, plan }) => sum + weighed(problem, plan), 0)
   return {
     status: 'planned',
     plans: planned.map(({ plan }) => plan),
@@ -151,9 +148,11 @@ function freeGpus(instance: Instance, solution: Solution): ReadonlyMap<string, n
   return free
 }
 
-export function startCost(problem: MixProblem, plan: MixPlan): number {
+/** What a plan is chosen by: cost per hour, starts, and the GPU prices where they are set. */
+export function weighed(problem: MixProblem, plan: MixPlan): number {
   return problem.variants.reduce((sum, variant) => {
-    const added = Math.max(0, (plan.replicas[variant.id] ?? 0) - variant.current)
-    return sum + added * variant.startCost
-  }, 0)
+    const count = plan.replicas[variant.id] ?? 0
+    const starts = Math.max(0, count - variant.current) * variant.startCost
+    return sum + starts + count * (variant.gpuPrice ?? 0) * variant.gpusPerReplica
+  }, plan.costPerHour)
 }

@@ -103,7 +103,7 @@ function addBlock(draft: Draft, block: Block, sizing: Sizing, lost: ReadonlySet<
 function addCount(draft: Draft, block: Block, variant: MixVariant, rank: number): void {
   const tieBreak = 1 + (1e-6 * rank) / block.variants.length
   const count = addColumn(draft, {
-    cost: variant.costPerHour * tieBreak,
+    cost: (variant.costPerHour + (variant.gpuPrice ?? 0) * variant.gpusPerReplica) * tieBreak,
     lower: variant.min,
     upper: variant.max,
     integer: true,
