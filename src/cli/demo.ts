@@ -78,7 +78,7 @@ export const demo = defineCommand({
     { text: 'A minute at the terminal', command: 'mixscaler demo' },
     {
       text: 'The same day in six seconds, for a script',
-      command: 'mixscaler demo --seconds 6 --speed 450 -o json',
+      command: 'mixscaler demo --seconds 6 --speed 600 -o json',
     },
   ],
   run: async (values, terminal) => {
@@ -230,7 +230,7 @@ async function perform(
   const cost: number[] = []
   const draw = columns === undefined ? lines(say, scenery) : screen(say, scenery, columns)
   for await (const frame of play(stage, scenery.untilSeconds)) {
-    load.push(frame.recent.requestsPerSecond)
+    if (frame.recent.ttftP95 !== undefined) load.push(frame.recent.requestsPerSecond)
     cost.push(frame.costPerHour)
     draw(frame, { load, cost, events })
     const early = began + (1000 * frame.atSeconds) / scenery.speed - performance.now()

@@ -18,7 +18,7 @@ export interface Scenery {
 
 /** Newest last. */
 export interface Past {
-  /** Requests per second and dollars per hour, one pair per frame. */
+  /** Requests per second and dollars per hour, frame by frame. */
   readonly load: readonly number[]
   readonly cost: readonly number[]
   readonly events: readonly { readonly atSeconds: number; readonly event: DriverEvent }[]
