@@ -126,8 +126,8 @@ describe('the store', () => {
     const set = policySet({ variants: [owner('plain', 'llama', 'StatefulSet')] })
     const seenAfter = (seconds: number) =>
       signalsOf(observed(store, set, { at: start + runSeconds + seconds }), 'chat/llama/plain').running
-    expect(seenAfter(40)).toBe(3)
-    expect(seenAfter(50)).toEqual({ missing: 'stale', detail: 'newest sample 50 s old' })
+    expect(seenAfter(60)).toBe(3)
+    expect(seenAfter(61)).toEqual({ missing: 'stale', detail: 'newest sample 61 s old' })
     expect(seenAfter(301)).toEqual({ missing: 'noSeries', detail: 'running requests' })
     store.scrapeFailed(targetOf(pod, 'chat/vllm'), start + runSeconds + 5)
     expect(seenAfter(6)).toEqual({ missing: 'notScraped', detail: '1 of 1 targets do not answer' })

@@ -4,8 +4,10 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { quantile } from '../../src/core/histogram.ts'
 import { defaultObserveOptions, type ObserveOptions, queryPlan } from '../../src/core/observe/queries.ts'
 import type { PolicySet } from '../../src/core/policy.ts'
+import { isMissing } from '../../src/core/reading.ts'
 import { prometheusClient } from '../../src/prometheus/client.ts'
 import { prometheusObserver } from '../../src/prometheus/observer.ts'
 import { observeStore } from '../../src/simulation/seriesObserver.ts'
@@ -266,6 +268,21 @@ describe('a real Prometheus and the store in memory', () => {
         /^class chat\/llama\/wrong, query backlogTokens: .*unknown function.*no_such_function/,
       ),
     ])
+  })
+
+  it('have the quantiles that a dashboard on the same Prometheus shows', async () => {
+    const { real } = await both(policies)
+    const { ttft } = real.variants['chat/llama/l40s'] ?? {}
+    if (ttft === undefined || isMissing(ttft)) throw new Error(`no TTFT: ${JSON.stringify(ttft)}`)
+    const rates = 'sum by (le) (rate(vllm:time_to_first_token_seconds_bucket{pod="labelled-0"}[8s]))'
+    for (const q of [0.1, 0.5, 0.95]) {
+      const { rows } = await client.instant(
+        `histogram_quantile(${q}, ${rates})`,
+        at,
+        new AbortController().signal,
+      )
+      expect(quantile(ttft, q)).toBeCloseTo(rows[0]?.value ?? Number.NaN, 9)
+    }
   })
 
   it('a Prometheus that has lost sight of the pods for longer than the budget has stale data only', async () => {

@@ -24,7 +24,7 @@ export const defaultObserveOptions: ObserveOptions = {
   matchers: {},
   rateWindowSeconds: 60,
   lengthWindowSeconds: 300,
-  sampleMaxAgeSeconds: 45,
+  sampleMaxAgeSeconds: 60,
   workloads: 'podName',
 }
 
