@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { fleet, usage } from '../../bench/fleets.ts'
 import { type FleetModel, planFleet } from '../../src/core/optimize/fleet.ts'
 import type { MixPlan, MixPool, MixProblem } from '../../src/core/optimize/mix.ts'
-import { planTogether } from '../../src/core/optimize/planMix.ts'
+import { planTogether } from '../../src/core/optimize/planTogether.ts'
 import { demand, engines, mix, variant } from './mixes.ts'
 
 function asModels(problems: readonly MixProblem[]): readonly FleetModel[] {

@@ -3,7 +3,7 @@
 // proposals less the value of the inventory bound every joint plan from below, so the gap is always known.
 import type { EngineLimits, Engines, LinearProgram, Row } from './engine.ts'
 import type { MixPool, MixProblem, MixVariant } from './mix.ts'
-import { type JointPlan, planTogether } from './planMix.ts'
+import { type JointPlan, planTogether } from './planTogether.ts'
 import { minimums, type Proposal, proposal, refine } from './refine.ts'
 import { solveVerified } from './verified.ts'
 

@@ -6,7 +6,8 @@ import { planByPrices } from './columnGeneration.ts'
 import type { EngineLimits, Engines } from './engine.ts'
 import { compare } from './instance.ts'
 import type { MixFailure, MixPlan, MixPool, MixProblem } from './mix.ts'
-import { type JointPlan, modelLimits, planTogether } from './planMix.ts'
+import { modelLimits } from './planMix.ts'
+import { type JointPlan, planTogether } from './planTogether.ts'
 import { planByRations } from './ration.ts'
 
 export interface FleetModel {
@@ -111,8 +112,8 @@ function planCoupled(
 }
 
 function keyOf({ id, problem, capacityKey }: FleetModel): readonly unknown[] {
-  const { classes, variants, budgetPerHour, surviveReplicas, hpaTolerance } = problem
-  return [id, classes, variants, budgetPerHour ?? null, surviveReplicas, hpaTolerance, capacityKey]
+  const { capacity: _, pools: __, ...data } = problem
+  return [id, data, capacityKey]
 }
 
 function poolsOf(models: readonly FleetModel[], pools: readonly MixPool[]): readonly MixPool[] {

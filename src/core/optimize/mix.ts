@@ -45,6 +45,11 @@ export interface MixProblem {
   /** HPA dead band: counts it would ignore are not planned. 0: every count can be reached. */
   readonly hpaTolerance: number
   /**
+   * Keep the current counts where they carry everything and a new plan would save less than this share of its
+   * cost: stops reactions to noise, which a switching cost alone does not. Absent or 0: always the cheapest.
+   */
+  readonly holdBand?: number
+  /**
    * k_{c,v}: requests per second of class c that one replica of v carries when v has `replicas` of them;
    * 0 where it may not or cannot serve the class. Non-decreasing in `replicas`.
    */
@@ -75,6 +80,8 @@ export type Binding =
   | { readonly kind: 'noCapacity'; readonly class: ClassId }
   /** Losing replicas of this variant would leave this much of the served demand uncarried. */
   | { readonly kind: 'redundancy'; readonly variant: VariantId; readonly requestsPerSecond: number }
+  /** The current counts stay: the cheapest mix would save only this much. */
+  | { readonly kind: 'hold'; readonly savingPerHour: number }
   /** The variant cannot be given its minimum share of the class. */
   | { readonly kind: 'minShare'; readonly variant: VariantId; readonly class: ClassId }
 

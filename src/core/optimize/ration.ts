@@ -7,7 +7,7 @@ import { sizingAt } from './fixedPoint.ts'
 import { memoized, toInstance } from './instance.ts'
 import { solveInOrder } from './levels.ts'
 import type { MixPool, MixProblem } from './mix.ts'
-import { type JointPlan, planTogether } from './planMix.ts'
+import { type JointPlan, planTogether } from './planTogether.ts'
 import { buildProgram } from './program.ts'
 import { minimums, type Proposal, proposal, refine } from './refine.ts'
 

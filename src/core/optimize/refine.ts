@@ -2,7 +2,7 @@
 // taken too much of a pool is given back, and no GPU is left lying about.
 import type { EngineLimits, Engines } from './engine.ts'
 import type { MixPlan, MixPool, MixProblem } from './mix.ts'
-import { type JointPlan, planTogether, weighed } from './planMix.ts'
+import { type JointPlan, planTogether, weighed } from './planTogether.ts'
 
 /** A plan of one model among several. */
 export interface Proposal {

@@ -1,0 +1,149 @@
+// The cheapest mix for models that share pools, as one program: solved in the strict order of objectives, verified
+// against the problems by independent code, with what binds. Equal inputs give equal plans in any order.
+import type { ClassId, VariantId } from '../policy.ts'
+import { bindings, unmetBindings } from './binding.ts'
+import { checkPlan, checkPools, type LossFlows } from './check.ts'
+import type { EngineLimits, Engines } from './engine.ts'
+import { type Solution, solveFixedPoint } from './fixedPoint.ts'
+import { type FlowTable, flowTable } from './flows.ts'
+import { InvalidCapacity, invalid, memoized, toInstance, unservable } from './instance.ts'
+import type { Binding, MixFailure, MixPlan, MixPool, MixProblem } from './mix.ts'
+import type { Block, Instance } from './program.ts'
+import { trim } from './trim.ts'
+
+export interface JointPlan {
+  readonly status: 'planned'
+  /** In the order of the problems. */
+  readonly plans: readonly MixPlan[]
+  /** What the plans were chosen by (`weighed`), and the least it can be with these shortfalls. */
+  readonly objective: number
+  readonly lowerBound: number
+}
+
+/** Several models in one program, coupled by the pools; `problem.pools` is not read. */
+export function planTogether(
+  problems: readonly MixProblem[],
+  pools: readonly MixPool[],
+  engines: Engines,
+  limits: EngineLimits,
+): JointPlan | MixFailure {
+  const wrong = problems.map((problem) => invalid(problem, pools)).find((why) => why !== undefined)
+  if (wrong !== undefined) return { status: 'failed', why: wrong }
+  try {
+    const capacityAt = memoized()
+    const instance = toInstance(problems, pools, capacityAt)
+    const solved = solveFixedPoint(instance, capacityAt, engines, limits)
+    if (solved.status === 'failed') return solved
+    return verified(instance, trim(instance, solved, capacityAt, engines, limits))
+  } catch (error) {
+    if (error instanceof InvalidCapacity) return { status: 'failed', why: error.message }
+    throw error
+  }
+}
+
+function verified(instance: Instance, solution: Solution): JointPlan | MixFailure {
+  const planned = instance.blocks.map((block) => ({
+    problem: block.problem,
+    ...toPlan(instance, block, solution),
+  }))
+  const broken = [
+    ...planned.flatMap(({ problem, plan, lossFlows }) => checkPlan(problem, plan, lossFlows)),
+    ...checkPools(instance.pools, planned),
+  ]
+  if (broken.length > 0) return { status: 'failed', why: `the plan fails its check: ${broken.join('; ')}` }
+  const objective = planned.reduce((sum, { problem, plan }) => sum + weighed(problem, plan), 0)
+  return {
+    status: 'planned',
+    plans: planned.map(({ plan }) => plan),
+    objective,
+    lowerBound: Math.min(withoutTieBreak(solution.lowerBound), objective),
+  }
+}
+
+function toPlan(
+  instance: Instance,
+  block: Block,
+  solution: Solution,
+): { readonly plan: MixPlan; readonly lossFlows: LossFlows } {
+  const replicas: Record<VariantId, number> = {}
+  let costPerHour = 0
+  for (const variant of block.variants) {
+    const count = solution.counts.get(variant.id) ?? 0
+    replicas[variant.id] = count
+    costPerHour += count * variant.costPerHour
+  }
+  const flow = flowTable(solution.mix, solution.values, (id) => replicas[id] ?? 0)
+  const shortfall = shortfallOf(block, solution)
+  const unmet = unmetBindings(solution.mix, solution.values, block)
+  const free = freeGpus(instance, solution)
+  const outcome = { block, pools: instance.pools, replicas, shortfall, flow, freeGpus: free }
+  const short = Object.values(shortfall).some((rate) => rate > 0)
+  const bound =
+    short || unmet.length > 0 || instance.blocks.length > 1
+      ? {}
+      : { lowerBoundPerHour: withoutTieBreak(solution.lowerBound) }
+  return {
+    plan: {
+      status: short ? 'shortfall' : 'optimal',
+      replicas,
+      flow: Object.fromEntries(
+        block.classes.map((demand) => [demand.id, Object.fromEntries(flow.get(demand.id) ?? [])]),
+      ),
+      shortfall,
+      costPerHour,
+      ...bound,
+      binding: [...bindings(outcome), ...unmet],
+    },
+    lossFlows: lossFlows(block, solution, unmet),
+  }
+}
+
+/** The tie-break adds at most a millionth to a program's objective. */
+function withoutTieBreak(bound: number): number {
+  return bound > 0 ? bound / (1 + 1e-6) : bound
+}
+
+function shortfallOf(block: Block, solution: Solution): Record<ClassId, number> {
+  const shortfall: Record<ClassId, number> = {}
+  for (const demand of block.problem.classes) shortfall[demand.id] = 0
+  for (const demand of unservable(block)) shortfall[demand.id] = demand.requestsPerSecond
+  for (const demand of block.classes) {
+    const share = solution.values[solution.mix.short.get(demand.id) ?? -1] ?? 0
+    if (share > 1e-9) shortfall[demand.id] = share * demand.requestsPerSecond
+  }
+  return shortfall
+}
+
+/** Only losses that are survived in full are promised, and so checked; the others are in `binding`. */
+function lossFlows(block: Block, solution: Solution, unmet: readonly Binding[]): LossFlows {
+  const flows = new Map<VariantId, FlowTable>()
+  const { surviveReplicas } = block.problem
+  const left = (lost: VariantId) => (id: VariantId) =>
+    (solution.counts.get(id) ?? 0) - (id === lost ? surviveReplicas : 0)
+  for (const { id } of block.variants) {
+    const given = unmet.some((bound) => bound.kind === 'redundancy' && bound.variant === id)
+    if (solution.lost.has(id) && !given) flows.set(id, flowTable(solution.mix, solution.values, left(id), id))
+  }
+  return flows
+}
+
+function freeGpus(instance: Instance, solution: Solution): ReadonlyMap<string, number> {
+  const free = new Map(instance.pools.map((pool) => [pool.name, pool.gpus]))
+  for (const block of instance.blocks) {
+    for (const variant of block.variants) {
+      const left = free.get(variant.pool)
+      const taken = variant.gpusPerReplica * (solution.counts.get(variant.id) ?? 0)
+      if (left !== undefined) free.set(variant.pool, left - taken)
+    }
+  }
+  return free
+}
+
+/** What a plan is chosen by: cost per hour, starts, and the GPU prices where they are set. */
+export function weighed(problem: MixProblem, plan: MixPlan): number {
+  return problem.variants.reduce((sum, variant) => {
+    const count = plan.replicas[variant.id] ?? 0
+    const starts = Math.max(0, count - variant.current) * variant.startCost
+    return sum + starts + count * (variant.gpuPrice ?? 0) * variant.gpusPerReplica
+  }, plan.costPerHour)
+}
