@@ -5,7 +5,7 @@ import type { ClassAnswer, ClassQuery } from '../core/observe/classQueries.ts'
 import { type Answer, labelOf } from '../core/observe/series.ts'
 import { tagged } from './promql.ts'
 
-export interface ClassDemandAsker {
+interface ClassDemandAsker {
   readonly ask: (queries: readonly ClassQuery[], put: Put) => Promise<readonly ClassAnswer[]>
 }
 

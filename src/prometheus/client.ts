@@ -18,7 +18,7 @@ export interface PrometheusOptions extends CredentialOptions {
 }
 
 /** What the client may not take from the world by itself. */
-export interface Environment {
+interface Environment {
   /** Uniform in [0, 1). */
   readonly random: () => number
   /** Resolves after so many seconds, or at once when the signal aborts. */

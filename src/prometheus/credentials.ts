@@ -27,7 +27,7 @@ export interface Credentials {
   readonly httpsAgent: HttpsAgent
 }
 
-export interface CredentialReader {
+interface CredentialReader {
   readonly read: () => Promise<Credentials>
   readonly close: () => void
 }

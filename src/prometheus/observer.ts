@@ -30,7 +30,7 @@ export interface PrometheusObserver {
   ) => Promise<Observation>
 }
 
-export interface ObserverOptions extends Partial<ObserveOptions> {
+interface ObserverOptions extends Partial<ObserveOptions> {
   readonly onQuery?: (report: QueryReport) => void
 }
 

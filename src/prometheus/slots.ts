@@ -1,6 +1,6 @@
 // At most so many of our queries at Prometheus at once; the others wait their turn.
 
-export interface Slots {
+interface Slots {
   readonly use: <T>(work: () => Promise<T>) => Promise<T>
 }
 

@@ -5,7 +5,7 @@ export interface Labels {
   readonly [name: string]: string
 }
 
-export type Exposition =
+type Exposition =
   /** Values by the text in front of them, `name{labels}`. */
   | { readonly kind: 'samples'; readonly samples: ReadonlyMap<string, number> }
   | { readonly kind: 'malformed'; readonly line: number }

@@ -2,7 +2,7 @@
 // vLLM's of every version since 0.6 (docs/METRICS.md); where a name changed, both are asked and read once.
 import type { PolicySet } from '../policy.ts'
 import { type Claims, claimsOf } from './claims.ts'
-import type { Grouping, Part, QueryId, SeriesQuery, SeriesRead, WorkloadSource } from './series.ts'
+import type { Part, PodGroup, QueryId, SeriesQuery, SeriesRead, WorkloadSource } from './series.ts'
 
 export interface ObserveOptions {
   /** `vllm:`, or what the pipeline makes of it: `vllm_`, `ray_vllm_`. */
@@ -34,45 +34,40 @@ export interface QueryPlan extends Claims {
 }
 
 export function queryPlan(policies: PolicySet, options: ObserveOptions): QueryPlan {
-  const { metricPrefix, rateWindowSeconds, lengthWindowSeconds } = options
-  if (!/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(metricPrefix)) {
-    throw new RangeError(`metricPrefix must be the start of a metric's name: got "${metricPrefix}"`)
+  if (!/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(options.metricPrefix)) {
+    throw new RangeError(`metricPrefix must be the start of a metric's name: got "${options.metricPrefix}"`)
   }
   for (const label of Object.keys(options.matchers)) {
     if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(label)) {
       throw new RangeError(`matchers must be given by label names: got "${label}"`)
     }
   }
-  const claims = claimsOf(policies, workloadSource(options))
+  const workload = workloadSource(options)
+  const claims = claimsOf(policies, workload)
   const namespaces = [...new Set(claims.claims.map(({ namespace }) => namespace))].sort()
-  const query = (id: QueryId, parts: readonly Part[], groupings = claims.groupings): SeriesQuery => ({
-    id,
-    parts,
-    groupings,
-    namespaces,
-    matchers: options.matchers,
-  })
-  const byEverything: readonly Grouping[] = [claims.everything]
-  const byWorkload: readonly Grouping[] = [{ labels: [], patterns: [], workload: workloadSource(options) }]
-  const engine = signals(options)
-  const queries =
-    namespaces.length === 0
-      ? []
-      : [
-          query('gauges', engine.gauges),
-          query('growth', engine.growth),
-          query('counters', engine.counters),
-          query('promptTokens', engine.histogram(['request_prompt_tokens'], lengthWindowSeconds)),
-          query('outputTokens', engine.histogram(['request_generation_tokens'], lengthWindowSeconds)),
-          query('ttft', engine.histogram(['time_to_first_token_seconds'], rateWindowSeconds)),
-          query('itl', engine.histogram(interTokenLatency, rateWindowSeconds)),
-          query('kvConfig', engine.kvConfig),
-          query('presence', engine.presence(claims)),
-          query('targets', targets(options.sampleMaxAgeSeconds)),
-          query('inventory', engine.inventory, byEverything),
-          query('doubled', engine.doubled, byWorkload),
-        ]
-  return { ...claims, queries, sampleMaxAgeSeconds: options.sampleMaxAgeSeconds }
+  const parts = partsOf(options, claims.groups)
+  const query = (id: QueryId, groupings = claims.groupings): SeriesQuery => {
+    return { id, parts: parts[id], groupings, namespaces, matchers: options.matchers }
+  }
+  const queries = [
+    query('gauges'),
+    query('growth'),
+    query('counters'),
+    query('promptTokens'),
+    query('outputTokens'),
+    query('ttft'),
+    query('itl'),
+    query('kvConfig'),
+    query('presence'),
+    query('targets'),
+    query('inventory', [claims.everything]),
+    query('doubled', [{ labels: [], patterns: [], workload }]),
+  ]
+  return {
+    ...claims,
+    queries: namespaces.length === 0 ? [] : queries,
+    sampleMaxAgeSeconds: options.sampleMaxAgeSeconds,
+  }
 }
 
 /** Per token; the old name (V0, and V1 until 0.14) counted the same. */
@@ -81,7 +76,11 @@ const kvUsage = ['kv_cache_usage_perc', 'gpu_cache_usage_perc']
 /** The second spelling is that of llm-d-inference-sim. */
 const finishReasons = ['finished_reason', 'finish_reason']
 
-function signals({ metricPrefix, rateWindowSeconds, sampleMaxAgeSeconds }: ObserveOptions) {
+function partsOf(
+  options: ObserveOptions,
+  groups: readonly PodGroup[],
+): Readonly<Record<QueryId, readonly Part[]>> {
+  const { metricPrefix, rateWindowSeconds, lengthWindowSeconds, sampleMaxAgeSeconds } = options
   const named = (names: readonly string[]) => names.map((name) => `${metricPrefix}${name}`)
   const newest = (...names: readonly string[]): SeriesRead => {
     return { kind: 'newest', metrics: named(names), maxAgeSeconds: sampleMaxAgeSeconds }
@@ -92,9 +91,20 @@ function signals({ metricPrefix, rateWindowSeconds, sampleMaxAgeSeconds }: Obser
   const slope = (name: string): SeriesRead => {
     return { kind: 'slope', metrics: named([name]), windowSeconds: rateWindowSeconds }
   }
+  const histogram = (names: readonly string[], windowSeconds: number): readonly Part[] => {
+    const ending = (suffix: string) =>
+      rate(
+        names.map((name) => `${name}${suffix}`),
+        windowSeconds,
+      )
+    const buckets = perEngine('buckets', ending('_bucket'), ['le'])
+    return [{ ...buckets, keep: ['model_name', 'le'] }, perEngine('sum', ending('_sum'))]
+  }
+  const running = newest('num_requests_running')
+  const up: SeriesRead = { kind: 'newest', metrics: ['up'], maxAgeSeconds: sampleMaxAgeSeconds }
   return {
     gauges: [
-      perEngine('running', newest('num_requests_running')),
+      perEngine('running', running),
       perEngine('waiting', newest('num_requests_waiting')),
       perEngine('kvUsage', newest(...kvUsage)),
       { ...perEngine('kvEngines', newest(...kvUsage)), aggregate: 'count' },
@@ -110,47 +120,31 @@ function signals({ metricPrefix, rateWindowSeconds, sampleMaxAgeSeconds }: Obser
       perEngine('prefixQueries', rate(['prefix_cache_queries_total', 'gpu_prefix_cache_queries_total'])),
       perEngine('prefixHits', rate(['prefix_cache_hits_total', 'gpu_prefix_cache_hits_total'])),
     ],
-    histogram: (names: readonly string[], windowSeconds: number): readonly Part[] => [
-      {
-        ...perEngine('buckets', rate(ending(names, '_bucket'), windowSeconds), ['le']),
-        keep: ['model_name', 'le'],
-      },
-      perEngine('sum', rate(ending(names, '_sum'), windowSeconds)),
+    promptTokens: histogram(['request_prompt_tokens'], lengthWindowSeconds),
+    outputTokens: histogram(['request_generation_tokens'], lengthWindowSeconds),
+    ttft: histogram(['time_to_first_token_seconds'], rateWindowSeconds),
+    itl: histogram(interTokenLatency, rateWindowSeconds),
+    kvConfig: [kvConfig(newest('cache_config_info'))],
+    presence: [
+      { ...perPod('replicas', running, 'count'), groups },
+      perPod('newestAt', { kind: 'newestAt', metrics: running.metrics }, 'max'),
     ],
-    /** Counts engines by what they say of their cache; this series has no `model_name`. */
-    kvConfig: [
-      {
-        name: 'engines',
-        read: newest('cache_config_info'),
-        distinct: ['engine', ...kvConfigLabels],
-        fold: 'max',
-        aggregate: 'count',
-        keep: kvConfigLabels,
-        groups: [],
-      },
+    // A failing scrape is not a pod that is not there. `up` has no model_name.
+    targets: [
+      { ...perPod('all', up, 'count'), fold: 'min', distinct: [], keep: [] },
+      { ...perPod('up', up, 'sum'), fold: 'min', distinct: [], keep: [] },
     ],
-    presence: ({ groups }: Claims): readonly Part[] => [
-      { ...perPod('replicas', newest('num_requests_running'), 'count'), groups },
-      perPod('newestAt', { kind: 'newestAt', metrics: named(['num_requests_running']) }, 'max'),
-    ],
-    inventory: [perPod('pods', newest('num_requests_running'), 'count')],
-    /** How many series one engine of one pod has: more than one means that two monitors scrape it. */
-    doubled: [
-      { ...perEngine('series', newest('num_requests_running')), fold: 'count', aggregate: 'max', keep: [] },
-    ],
-  } as const satisfies Record<string, unknown>
+    inventory: [perPod('pods', running, 'count')],
+    // How many series one engine of one pod has: more than one means that two monitors scrape it.
+    doubled: [{ ...perEngine('series', running), fold: 'count', aggregate: 'max', keep: [] }],
+  }
 }
 
-export const kvConfigLabels = ['num_gpu_blocks', 'block_size', 'kv_cache_size_tokens'] as const
-
-/** Targets of the pods, and how many of them answer: tells a failing scrape from a pod that is not there. */
-function targets(maxAgeSeconds: number): readonly Part[] {
-  const up: SeriesRead = { kind: 'newest', metrics: ['up'], maxAgeSeconds }
-  const part = { read: up, distinct: [], fold: 'min', keep: [], groups: [] } as const
-  return [
-    { ...part, name: 'all', aggregate: 'count' },
-    { ...part, name: 'up', aggregate: 'sum' },
-  ]
+/** Counts engines by what they say of their cache; this series has no `model_name`. */
+function kvConfig(read: SeriesRead): Part {
+  const keep = ['num_gpu_blocks', 'block_size', 'kv_cache_size_tokens']
+  const distinct = ['engine', ...keep]
+  return { name: 'engines', read, distinct, fold: 'max', aggregate: 'count', keep, groups: [] }
 }
 
 /** Summed over the data-parallel ranks of a pod (`engine`, absent on V0). */
@@ -159,12 +153,8 @@ function perEngine(name: string, read: SeriesRead, also: readonly string[] = [])
   return { name, read, distinct, fold: 'max', aggregate: 'sum', keep: ['model_name'], groups: [] }
 }
 
-function perPod(name: string, read: SeriesRead, aggregate: 'count' | 'max'): Part {
+function perPod(name: string, read: SeriesRead, aggregate: Part['aggregate']): Part {
   return { name, read, distinct: ['model_name'], fold: 'max', aggregate, keep: ['model_name'], groups: [] }
-}
-
-function ending(names: readonly string[], suffix: string): readonly string[] {
-  return names.map((name) => `${name}${suffix}`)
 }
 
 function workloadSource({
