@@ -64,14 +64,18 @@ function transient(station: Station, { S, dl, m0, v0 }: Cycle): readonly Step[] 
 /** No prompt: S. One: S + dl + B. More: a gamma that makes up the step's mean and variance. */
 function stepPieces(station: Station, { S, dl }: Cycle, step: Step, weight: number): readonly Piece[] {
   if (!(weight > 0)) return []
-  const { e1, e2, prompts, fullStep } = station.work
+  const { e1, e2, prompts, furtherChunks, fullStep } = station.work
   const base = S + dl
   const cap = base + fullStep
   const p0 = Math.min(1, step.p0)
   const p1 = Math.min(1 - p0, step.p1)
   const p2 = 1 - p0 - p1
+  // A prompt longer than the budget fills further steps, which the gated cycle takes for quiet ones.
+  const perPrompt = furtherChunks.reduce((sum, chunk) => sum + chunk.weight, 0)
+  const carried = Math.min(p0, station.lambda * step.mean * perPrompt)
   const pieces = [
-    atom(weight * p0, S),
+    atom(weight * (p0 - carried), S),
+    ...furtherChunks.map((chunk) => atom(weight * carried * (chunk.weight / perPrompt), base + chunk.value)),
     ...prompts.map((prompt) => atom(weight * p1 * prompt.weight, base + prompt.value, cap)),
   ]
   if (!(p2 > 1e-12)) return pieces

@@ -22,6 +22,8 @@ export interface Node {
 export interface Workload {
   /** B of each prompt length, ms. */
   readonly prompts: readonly Node[]
+  /** Work of the chunks after the first one of a prompt; their weights add up to the mean number of them. */
+  readonly furtherChunks: readonly Node[]
   /** d = out - 1, gaps between tokens, of each output length. */
   readonly answers: readonly Node[]
   readonly e1: number
@@ -47,6 +49,7 @@ export function workload(profile: Profile, limits: ReplicaLimits, shape: Shape):
   const work = (tokens: number): number =>
     promptWork(profile, { tokens, cachedTokens: Math.max(0, tokens - computed(tokens)) }, budget)
   const prompts = shape.promptTokens.map(({ tokens, weight }) => ({ value: work(tokens), weight }))
+  const fullStep = work(budget / (1 - hitRate))
   const answers = shape.outputTokens.map(({ tokens, weight }) => ({ value: Math.max(0, tokens - 1), weight }))
   const dec = expected(answers, (d) => d)
   const context = contextMoments(shape, answers, dec)
@@ -54,6 +57,15 @@ export function workload(profile: Profile, limits: ReplicaLimits, shape: Shape):
   const kvSlots = (usableKvShare * limits.kvTokens) / m
   return {
     prompts,
+    furtherChunks: shape.promptTokens.flatMap(({ tokens, weight }): readonly Node[] => {
+      const further = Math.max(0, Math.ceil(computed(tokens) / budget) - 1)
+      if (further === 0) return []
+      const last = computed(tokens) / budget - further
+      return [
+        { value: fullStep, weight: weight * (further - 1) },
+        { value: fullStep * last, weight },
+      ]
+    }),
     answers,
     e1: expected(prompts, (B) => B),
     e2: expected(prompts, (B) => B * B),
@@ -63,7 +75,7 @@ export function workload(profile: Profile, limits: ReplicaLimits, shape: Shape):
     varContext: context.variance,
     promptTokens: expectedTokens(shape.promptTokens, computed),
     touch: expectedTokens(shape.promptTokens, (tokens) => expertTouch(profile, computed(tokens))),
-    fullStep: work(budget / (1 - hitRate)),
+    fullStep,
     N: Math.floor(Math.min(limits.maxNumSeqs, kvSlots, mostSequences)),
     slots: kvSlots < limits.maxNumSeqs ? 'kvCache' : 'maxNumSeqs',
   }
