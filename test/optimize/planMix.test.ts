@@ -132,6 +132,29 @@ describe('planMix', () => {
     expect(planned(running(0.05)).replicas).toEqual({ now: 0, new: 2 })
   })
 
+  describe('with a hold band of 10 %', () => {
+    // Six slow cost 12 and carry 15; ten a second need 8, thirteen need 11 (one fast, four slow).
+    const now = [variant('fast', { costPerHour: 3 }), variant('slow', { costPerHour: 2, current: 6 })]
+    const holding = (rate: number, differs = {}) =>
+      planned(mix([demand('chat', rate)], now, rates, { holdBand: 0.1, ...differs }))
+
+    it('keeps the current counts while the cheapest mix saves less, and says what it would save', () => {
+      const plan = holding(13)
+      expect(plan.replicas).toEqual({ fast: 0, slow: 6 })
+      expect(plan.binding).toEqual([{ kind: 'hold', savingPerHour: 1 }])
+    })
+
+    it('moves where the saving is larger, or the current counts do not carry the demand', () => {
+      expect(holding(10).costPerHour).toBe(8)
+      expect(holding(15.5).costPerHour).toBe(13)
+    })
+
+    it('never holds what the pool, the budget or a bound no longer allows', () => {
+      expect(holding(13, { pools: [{ name: 'pool', gpus: 5 }] }).costPerHour).toBe(11)
+      expect(holding(13, { budgetPerHour: 11 }).costPerHour).toBe(11)
+    })
+  })
+
   it('sizes by the capacity at the planned count when replicas share a router', () => {
     const pooled = (perReplica: number, replicas: number): number => perReplica * (1.4 - 0.4 / replicas)
     const problem = mix([demand('chat', 10)], twoKinds, rates, {
