@@ -41,6 +41,7 @@ export function decide(policies: PolicySet, state: State, observation: Observati
     },
     state: {
       format: 'mixscaler-state/1',
+      policies: Object.fromEntries(views.map(({ policy, memory }) => [policy.id, memory])),
       variants: Object.assign({}, ...settled.map(({ variants }) => variants)),
       classes: Object.assign({}, ...settled.map(({ classes }) => classes)),
     },
@@ -59,6 +60,7 @@ function fleetCost(decisions: readonly PolicyDecision[]): CostPerHour {
   }
   return {
     now: total(({ costPerHour }) => costPerHour.now),
+    plan: total(({ costPerHour }) => costPerHour.plan),
     target: total(({ costPerHour }) => costPerHour.target),
   }
 }

@@ -16,6 +16,8 @@ export interface Decision {
 export interface CostPerHour {
   /** What runs now, where the counts are known. */
   readonly now: Reading
+  /** What the plan costs once it is reached: wanted counts, and held ones where there is no plan. */
+  readonly plan: Reading
   /** What the emitted targets will cost. */
   readonly target: Reading
 }

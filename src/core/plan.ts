@@ -6,6 +6,7 @@ import { planMix } from './optimize/planMix.ts'
 import type { ClassId, PolicyId, Pool, Variant, VariantId } from './policy.ts'
 import { isMissing, valueOr } from './reading.ts'
 import { rateOf } from './sizing.ts'
+import { highest } from './stabilize/hold.ts'
 import type { State } from './state.ts'
 import type { PolicyView } from './view.ts'
 
@@ -49,11 +50,11 @@ export function plans(
 
 function problemOf(view: PolicyView, free: ReadonlyMap<string, number>): MixProblem {
   const { behavior } = view.policy
-  const classes = [...view.demand].map(([trafficClass, requestsPerSecond]) => ({
+  const classes = [...view.demand].map(([trafficClass, { window }]) => ({
     id: trafficClass.id,
     priority: trafficClass.priority,
     requestsPerSecond:
-      Math.max(requestsPerSecond, trafficClass.demand.kind === 'engine' ? leastEngineDemand : 0) *
+      Math.max(highest(window), trafficClass.demand.kind === 'engine' ? leastEngineDemand : 0) *
       (1 + behavior.headroom),
     tolerant: trafficClass.serviceLevel.kind === 'latencyTolerant',
   }))
@@ -61,7 +62,7 @@ function problemOf(view: PolicyView, free: ReadonlyMap<string, number>): MixProb
   const byVariant = new Map(view.seen.map(({ variant }) => [variant.id, variant]))
   return {
     classes,
-    variants: view.seen.map(({ variant, current }) => ({
+    variants: view.seen.map(({ variant, coming }) => ({
       id: variant.id,
       role: variant.role,
       ...(variant.transferGroup === undefined ? {} : { transferGroup: variant.transferGroup }),
@@ -70,7 +71,7 @@ function problemOf(view: PolicyView, free: ReadonlyMap<string, number>): MixProb
       costPerHour: variant.costPerHour,
       min: variant.replicas.min,
       max: variant.replicas.max,
-      current,
+      current: coming,
       startCost: (variant.costPerHour * variant.startupSeconds) / switchingHorizonSeconds,
       maxShare: variant.maxShare,
       minShare: variant.minShare,
@@ -79,6 +80,7 @@ function problemOf(view: PolicyView, free: ReadonlyMap<string, number>): MixProb
     ...(behavior.budgetPerHour === undefined ? {} : { budgetPerHour: behavior.budgetPerHour }),
     surviveReplicas: behavior.surviveReplicas,
     hpaTolerance: behavior.hpaTolerance,
+    holdBand: behavior.holdBand,
     capacity: (classId: ClassId, variantId: VariantId, replicas: number): number => {
       const trafficClass = byClass.get(classId)
       const variant = byVariant.get(variantId)
@@ -112,7 +114,7 @@ function freeGpus(
     if (left !== undefined) free.set(variant.pool, left - replicas * variant.accelerator.countPerReplica)
   }
   for (const view of views) {
-    for (const { variant, current } of view.seen) hold(variant, current)
+    for (const { variant, coming } of view.seen) hold(variant, coming)
     for (const { variant } of view.unseen) {
       const replicas = observation.variants[variant.id]?.replicas
       const running = replicas === undefined || isMissing(replicas) ? 0 : replicas.ready + replicas.starting
@@ -127,15 +129,15 @@ function poolsOf(view: PolicyView, free: ReadonlyMap<string, number>): readonly 
   return [...free].map(([name, gpus]) => {
     const own = view.seen
       .filter(({ variant }) => variant.pool === name)
-      .reduce((sum, { variant, current }) => sum + current * variant.accelerator.countPerReplica, 0)
+      .reduce((sum, { variant, coming }) => sum + coming * variant.accelerator.countPerReplica, 0)
     return { name, gpus: Math.max(0, own + gpus) }
   })
 }
 
 /** GPUs for growth are taken; what a plan gives back becomes free only once it has really gone. */
 function take(view: PolicyView, plan: MixPlan, free: Map<string, number>): void {
-  for (const { variant, current } of view.seen) {
-    const grown = Math.max(0, (plan.replicas[variant.id] ?? 0) - current)
+  for (const { variant, coming } of view.seen) {
+    const grown = Math.max(0, (plan.replicas[variant.id] ?? 0) - coming)
     const left = free.get(variant.pool)
     if (left !== undefined) free.set(variant.pool, left - grown * variant.accelerator.countPerReplica)
   }

@@ -115,9 +115,11 @@ export interface StepLimits {
 export interface Behavior {
   /** Added to demand before sizing, as a share of it: 0.1 plans for 110 %. */
   readonly headroom: number
-  /** A lower target waits until the highest one wanted within this window is lower too. */
+  /** The plan is made for the highest demand of this window: up at once, down late. */
   readonly scaleDownHoldSeconds: number
   readonly stepLimits: StepLimits
+  /** A plan that saves less than this share of the current cost is not worth the change. */
+  readonly holdBand: number
   /** Carry the load after losing this many replicas of any one variant. */
   readonly surviveReplicas: number
   /** The HPA's dead band in force: 0.1 unless every HPA has `tolerance: 0`. */

@@ -18,6 +18,13 @@ export type Reason =
   | { readonly kind: 'poolFull'; readonly pool: string; readonly gpus: number }
   | { readonly kind: 'overBudget'; readonly perHour: number }
   | { readonly kind: 'notNeeded' }
+  | {
+      readonly kind: 'holdDemand'
+      readonly class: string
+      readonly requestsPerSecond: number
+      readonly untilSecond: number
+    }
+  | { readonly kind: 'notWorthIt'; readonly savingPerHour: number }
   | { readonly kind: 'holdDown'; readonly wanted: number; readonly untilSecond: number }
   | { readonly kind: 'holdUntilReady'; readonly wanted: number; readonly waitingFor: string }
   | { readonly kind: 'stepLimit'; readonly wanted: number; readonly limit: number }
@@ -77,8 +84,12 @@ export function sentence(reason: Reason): string {
       return `the budget of $${reason.perHour.toFixed(2)}/h is spent`
     case 'notNeeded':
       return 'not needed: others carry the demand more cheaply'
+    case 'holdDemand':
+      return `the plan is still made for the ${rate(reason.requestsPerSecond)} of ${reason.class} seen a moment ago`
+    case 'notWorthIt':
+      return `the cheapest mix would save $${reason.savingPerHour.toFixed(2)}/h: not worth the change`
     case 'holdDown':
-      return `holds before going down to ${reason.wanted}`
+      return `holds before going down to ${reason.wanted}: too little has been seen yet`
     case 'holdUntilReady':
       return `stays above ${reason.wanted} until ${reason.waitingFor} is ready`
     case 'stepLimit':

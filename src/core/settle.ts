@@ -38,10 +38,11 @@ export function settle(
             wanted: plan.replicas[variant.id] ?? 0,
             current,
             ready,
-            memory: state.variants[variant.id],
+            lastTarget: state.variants[variant.id]?.target,
           })),
           view.policy.behavior,
           observation.at,
+          view.memory.since + view.policy.behavior.scaleDownHoldSeconds,
           (ready) => carries(planned.problem, plan, ready, engines),
         )
   const failure = planned?.outcome.status === 'failed' ? planned.outcome.why : undefined
@@ -65,7 +66,7 @@ export function settle(
       costPerHour: costOf(decided),
       reasons: policyReasons(view, plan, failure),
     },
-    variants: memoryOf(view, moved, state),
+    variants: memoryOf(view, moved, state, observation.at),
     classes: classMemory(view),
   }
 }
@@ -179,7 +180,7 @@ function classDecision(
   return {
     id: trafficClass.id,
     name: trafficClass.name,
-    demand: view.demand.get(trafficClass) ?? none,
+    demand: view.demand.get(trafficClass)?.requestsPerSecond ?? none,
     plannedFor: plan === undefined ? none : (plannedFor ?? none),
     shortfall: plan === undefined || plannedFor === undefined ? none : (plan.shortfall[trafficClass.id] ?? 0),
     attainment: attainment(trafficClass, view.policy, observation),
@@ -191,6 +192,7 @@ function costOf(variants: readonly VariantDecision[]): CostPerHour {
     now: total(variants, (variant) =>
       isMissing(variant.replicas) ? variant.replicas : running(variant.replicas),
     ),
+    plan: total(variants, ({ wanted, target }) => (isMissing(wanted) ? target : wanted)),
     target: total(variants, (variant) => variant.target),
   }
 }
@@ -213,22 +215,27 @@ function memoryOf(
   view: PolicyView,
   moved: ReadonlyMap<VariantId, Move>,
   state: State,
+  at: number,
 ): Readonly<Record<VariantId, VariantMemory>> {
   const memories: Record<VariantId, VariantMemory> = {}
   for (const { id } of view.policy.variants) {
-    const memory = moved.get(id)?.memory ?? state.variants[id]
+    const move = moved.get(id)
+    const memory = move === undefined ? state.variants[id] : { target: move.target, plannedAt: at }
     if (memory !== undefined) memories[id] = memory
   }
   return memories
 }
 
 function classMemory(view: PolicyView): Readonly<Record<ClassId, ClassMemory>> {
+  const demands = new Map([...view.demand].map(([{ id }, { window }]) => [id, window]))
   return Object.fromEntries(
     [...view.shapes].map(([{ id }, shape]) => {
       const backlogSince = view.backlogSince[id]
+      const demand = demands.get(id)
       return [
         id,
         {
+          ...(demand === undefined ? {} : { demand }),
           ...(shape.origin === 'observed' ? { shape } : {}),
           ...(backlogSince === undefined ? {} : { backlogSince }),
         },

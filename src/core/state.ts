@@ -1,32 +1,35 @@
 // What the decision remembers from one tick to the next: plain JSON, bounded by the windows of the policies,
 // and rebuilt by replaying that window of observations.
 import type { ClassShape } from './demand/shape.ts'
-import type { ClassId, VariantId } from './policy.ts'
+import type { ClassId, PolicyId, VariantId } from './policy.ts'
+import type { PeakAt } from './stabilize/hold.ts'
 
 export interface State {
   readonly format: 'mixscaler-state/1'
+  readonly policies: Readonly<Record<PolicyId, PolicyMemory>>
   readonly variants: Readonly<Record<VariantId, VariantMemory>>
   readonly classes: Readonly<Record<ClassId, ClassMemory>>
+}
+
+export interface PolicyMemory {
+  /** The variants that were seen, and since when just these: what was seen by others does not compare. */
+  readonly seen: readonly VariantId[]
+  readonly since: number
 }
 
 export interface VariantMemory {
   /** The last target emitted, and when it was last backed by a plan. */
   readonly target: number
   readonly plannedAt: number
-  /** Counts wanted within the hold window, oldest first: the highest of them holds. */
-  readonly wanted: readonly WantedAt[]
-}
-
-export interface WantedAt {
-  readonly at: number
-  readonly replicas: number
 }
 
 export interface ClassMemory {
+  /** Demand within the hold window, as seen by the same variants: the highest is planned for. */
+  readonly demand?: readonly PeakAt[]
   /** Lengths last seen, so that a quiet minute does not forget the shape of the traffic. */
   readonly shape?: ClassShape
   /** Since when a backlog has stood without a break. */
   readonly backlogSince?: number
 }
 
-export const emptyState: State = { format: 'mixscaler-state/1', variants: {}, classes: {} }
+export const emptyState: State = { format: 'mixscaler-state/1', policies: {}, variants: {}, classes: {} }

@@ -8,18 +8,26 @@ import type { Observation } from './observation.ts'
 import { type ClassId, type ScalingPolicy, serves, type TrafficClass, type Variant } from './policy.ts'
 import { isMissing, type Missing, missing } from './reading.ts'
 import { type CapacityOf, capacityIn } from './sizing.ts'
-import type { State } from './state.ts'
+import { type PeakAt, remember } from './stabilize/hold.ts'
+import type { PolicyMemory, State } from './state.ts'
 
 export interface PolicyView {
   readonly policy: ScalingPolicy
   readonly seen: readonly SeenVariant[]
   readonly unseen: readonly UnseenVariant[]
-  /** Classes that the seen variants can serve and whose demand is known. */
-  readonly demand: ReadonlyMap<TrafficClass, number>
+  /** Classes that the seen variants can serve and whose demand is known, with the demand of the hold window. */
+  readonly demand: ReadonlyMap<TrafficClass, SeenDemand>
   readonly missingDemand: ReadonlyMap<TrafficClass, Missing>
   readonly backlogSince: Readonly<Record<ClassId, number>>
   readonly shapes: ReadonlyMap<TrafficClass, ClassShape>
   readonly capacityOf: CapacityOf
+  readonly memory: PolicyMemory
+}
+
+export interface SeenDemand {
+  /** Requests per second now. */
+  readonly requestsPerSecond: number
+  readonly window: readonly PeakAt[]
 }
 
 export interface SeenVariant {
@@ -27,6 +35,8 @@ export interface SeenVariant {
   /** Replicas ready or starting. */
   readonly current: number
   readonly ready: number
+  /** Those and what was asked for last, which may not show yet. */
+  readonly coming: number
 }
 
 export interface UnseenVariant {
@@ -64,11 +74,20 @@ export function look(
       unseen = withPartners(policy, [...unseen, ...blocked])
       continue
     }
+    const memory = policyMemory(policy, variants, state, observation.at)
     return {
       policy,
-      seen: variants.map((variant) => countsOf(variant, observation)),
+      memory,
+      seen: variants.map((variant) => countsOf(variant, observation, state)),
       unseen,
-      ...sorted(policy, variants, demand),
+      ...sorted(policy, variants, demand, (trafficClass, requestsPerSecond) =>
+        remember(
+          (state.classes[trafficClass.id]?.demand ?? []).filter(({ at }) => at >= memory.since),
+          requestsPerSecond,
+          observation.at,
+          policy.behavior.scaleDownHoldSeconds,
+        ),
+      ),
       shapes,
       capacityOf: capacityIn(policy, shapeOf, observation, memo),
     }
@@ -117,24 +136,39 @@ function sorted(
   policy: ScalingPolicy,
   variants: readonly Variant[],
   demand: Readonly<Record<ClassId, ClassDemand>>,
+  windowOf: (trafficClass: TrafficClass, requestsPerSecond: number) => readonly PeakAt[],
 ): Pick<PolicyView, 'demand' | 'missingDemand' | 'backlogSince'> {
-  const known = new Map<TrafficClass, number>()
+  const known = new Map<TrafficClass, SeenDemand>()
   const missingDemand = new Map<TrafficClass, Missing>()
   const backlogSince: Record<ClassId, number> = {}
   for (const trafficClass of policy.classes) {
     const asked = demand[trafficClass.id]
     if (asked === undefined) continue
     if (asked.backlogSince !== undefined) backlogSince[trafficClass.id] = asked.backlogSince
-    if (isMissing(asked.requestsPerSecond)) missingDemand.set(trafficClass, asked.requestsPerSecond)
+    const { requestsPerSecond } = asked
+    if (isMissing(requestsPerSecond)) missingDemand.set(trafficClass, requestsPerSecond)
     else if (variants.some((variant) => serves(variant, trafficClass))) {
-      known.set(trafficClass, asked.requestsPerSecond)
+      known.set(trafficClass, { requestsPerSecond, window: windowOf(trafficClass, requestsPerSecond) })
     } else missingDemand.set(trafficClass, missing('noSeries', `variants that serve ${trafficClass.name}`))
   }
   return { demand: known, missingDemand, backlogSince }
 }
 
-function countsOf(variant: Variant, observation: Observation): SeenVariant {
+function countsOf(variant: Variant, observation: Observation, state: State): SeenVariant {
   const replicas = observation.variants[variant.id]?.replicas
-  if (replicas === undefined || isMissing(replicas)) return { variant, current: 0, ready: 0 }
-  return { variant, current: replicas.ready + replicas.starting, ready: replicas.ready }
+  const { ready, starting } =
+    replicas === undefined || isMissing(replicas) ? { ready: 0, starting: 0 } : replicas
+  const current = ready + starting
+  return { variant, current, ready, coming: Math.max(current, state.variants[variant.id]?.target ?? 0) }
+}
+
+function policyMemory(
+  policy: ScalingPolicy,
+  variants: readonly Variant[],
+  state: State,
+  at: number,
+): PolicyMemory {
+  const known = state.policies[policy.id]
+  const seen = variants.map(({ id }) => id)
+  return known !== undefined && known.seen.join() === seen.join() ? known : { seen, since: at }
 }

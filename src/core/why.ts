@@ -4,6 +4,7 @@ import type { VariantDecision } from './decision.ts'
 import type { Binding, MixPlan } from './optimize/mix.ts'
 import type { VariantId } from './policy.ts'
 import type { Reason } from './reason.ts'
+import { highest } from './stabilize/hold.ts'
 import type { PolicyView } from './view.ts'
 
 export function variantReasons(
@@ -13,16 +14,17 @@ export function variantReasons(
   capacity: VariantDecision['capacity'],
 ): readonly Reason[] {
   const reasons: Reason[] = []
-  for (const [trafficClass, demand] of view.demand) {
+  for (const [trafficClass, { window }] of view.demand) {
+    const planned = highest(window) * (1 + view.policy.behavior.headroom)
     const carried = plan.flow[trafficClass.id]?.[id] ?? 0
     const answer = capacity[trafficClass.name]
     if (answer?.kind === 'infeasible') {
       reasons.push({ kind: 'cannotServe', class: trafficClass.name, why: answer.why })
-    } else if (answer !== undefined && carried > 0 && demand > 0) {
+    } else if (answer !== undefined && carried > 0 && planned > 0) {
       reasons.push({
         kind: 'carries',
         class: trafficClass.name,
-        share: Math.min(1, carried / (demand * (1 + view.policy.behavior.headroom))),
+        share: Math.min(1, carried / planned),
         perReplica: answer.requestsPerSecond,
         limitedBy: answer.limitedBy,
       })
@@ -45,8 +47,18 @@ export function policyReasons(
   failure: string | undefined,
 ): readonly Reason[] {
   const reasons: Reason[] = []
-  for (const [trafficClass, requestsPerSecond] of view.demand) {
+  for (const [trafficClass, { requestsPerSecond, window }] of view.demand) {
     reasons.push({ kind: 'demand', class: trafficClass.name, requestsPerSecond })
+    const [peak] = window
+    if (peak !== undefined && peak.requestsPerSecond > requestsPerSecond) {
+      const until = peak.at + view.policy.behavior.scaleDownHoldSeconds
+      reasons.push({
+        kind: 'holdDemand',
+        class: trafficClass.name,
+        requestsPerSecond: peak.requestsPerSecond,
+        untilSecond: until,
+      })
+    }
     if (view.shapes.get(trafficClass)?.origin === 'assumed') {
       reasons.push({ kind: 'assumedShape', class: trafficClass.name })
     }
@@ -65,6 +77,8 @@ function sharedBound(bound: Binding): readonly Reason[] {
   switch (bound.kind) {
     case 'pool':
       return [{ kind: 'poolFull', pool: bound.pool, gpus: bound.gpus }]
+    case 'hold':
+      return [{ kind: 'notWorthIt', savingPerHour: bound.savingPerHour }]
     case 'budget':
       return [{ kind: 'overBudget', perHour: bound.perHour }]
     default:

@@ -187,7 +187,7 @@ const behavior = mapping({
   scaleDown: mapping({
     hold: duration({ min: 0, max: 6 * hourSeconds })
       .optional()
-      .describe('How long a lower target waits; default 2m.'),
+      .describe('The plan is made for the highest demand of this window; default 2m.'),
   }).optional(),
   stepLimits: mapping({
     up: count({ min: 1, max: 10_000 }).optional(),
@@ -201,6 +201,9 @@ const behavior = mapping({
   hpaTolerance: share({ min: 0, max: 0.99 })
     .optional()
     .describe("The HPA's dead band in force; default 10%, 0 where every HPA has tolerance: 0."),
+  holdBand: share({ min: 0, max: 0.5 })
+    .optional()
+    .describe('A change that saves less than this share of the current cost is not made; default 5%.'),
   stalenessBudget: duration({ above: 0, max: daySeconds })
     .optional()
     .describe('How long the last decision stands without data; default 2m.'),

@@ -1,4 +1,4 @@
-// A decision as text for a person: per policy its classes, its variants with now, target, cost and why,
+// A decision as text for a person: per policy its classes, its variants with now, plan, target, cost and why,
 // and what the fleet costs now and by the plan. The sentences are those of src/core/reason.ts.
 import type { Capacity } from '../core/capacity/question.ts'
 import type {
@@ -61,9 +61,10 @@ function classCells(each: ClassDecision): string[] {
 const variantHeads: readonly ColumnHead[] = [
   { title: 'VARIANT', align: 'left' },
   { title: 'NOW', align: 'right' },
+  { title: 'PLAN', align: 'right' },
   { title: 'TARGET', align: 'right' },
   { title: '$/H NOW', align: 'right' },
-  { title: '$/H TARGET', align: 'right' },
+  { title: '$/H PLAN', align: 'right' },
   { title: 'LIMITED BY', align: 'left' },
   { title: 'WHY', align: 'left' },
 ]
@@ -72,11 +73,12 @@ function variantCells(variant: VariantDecision): string[] {
   return [
     variant.role === 'unified' ? variant.name : `${variant.name} (${variant.role})`,
     shown(variant.replicas, ({ ready, starting }) => (starting > 0 ? `${ready}+${starting}` : `${ready}`)),
+    shown(variant.wanted, String),
     targetCell(variant),
     shown(variant.replicas, ({ ready, starting }) =>
       ((ready + starting) * variant.costPerReplicaHour).toFixed(2),
     ),
-    shown(variant.target, (target) => (target * variant.costPerReplicaHour).toFixed(2)),
+    shown(variant.wanted, (wanted) => (wanted * variant.costPerReplicaHour).toFixed(2)),
     limits(variant.capacity),
     variant.reasons.map((reason: Reason) => sentence(reason)).join('; '),
   ]
@@ -98,11 +100,16 @@ function limits(capacity: Readonly<Record<string, Capacity>>): string {
     : entries.map(([key, each]) => `${key} ${name(each)}`).join(', ')
 }
 
-function costLine({ now, target }: CostPerHour): string {
-  const text = `now ${shown(now, money)}, target ${shown(target, money)}`
-  if (isMissing(now) || isMissing(target) || now === 0) return text
-  const change = Math.round((target / now - 1) * 100)
-  return `${text} (${change > 0 ? '+' : ''}${change} %)`
+/** The target's cost differs from the plan's only while a hold or a step limit is in force. */
+function costLine({ now, plan, target }: CostPerHour): string {
+  const planned = `now ${shown(now, money)}, plan ${shown(plan, money)}${change(now, plan)}`
+  return isMissing(target) || target === plan ? planned : `${planned}, target now ${money(target)}`
+}
+
+function change(from: Reading, to: Reading): string {
+  if (isMissing(from) || isMissing(to) || from === 0) return ''
+  const percents = Math.round((to / from - 1) * 100)
+  return ` (${percents > 0 ? '+' : ''}${percents} %)`
 }
 
 function bullets(sentences: readonly string[], width: number): string[] {

@@ -50,6 +50,7 @@ function policyGauges(registry: Registry) {
       for (const each of ['planned', 'shortfall', 'held'] as const)
         status({ ...labels, status: each }, policy.status === each ? 1 : 0)
       cost({ ...labels, of: 'now' }, policy.costPerHour.now)
+      cost({ ...labels, of: 'plan' }, policy.costPerHour.plan)
       cost({ ...labels, of: 'target' }, policy.costPerHour.target)
     },
   }

@@ -30,6 +30,7 @@ export const behavior: Behavior = {
   stepLimits: {},
   surviveReplicas: 0,
   hpaTolerance: 0,
+  holdBand: 0.05,
   stalenessBudgetSeconds: 120,
   sloMargin: 0.95,
   maxLoad: 0.9,

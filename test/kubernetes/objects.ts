@@ -111,6 +111,7 @@ export function policySet(
           stepLimits: {},
           surviveReplicas: 0,
           hpaTolerance: 0,
+          holdBand: 0.05,
           stalenessBudgetSeconds: 120,
           sloMargin: 0.95,
           maxLoad: 0.9,

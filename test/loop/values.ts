@@ -64,6 +64,7 @@ export function policyOf(choice: PolicyChoice = {}): ScalingPolicy {
       stepLimits: {},
       surviveReplicas: 0,
       hpaTolerance: 0,
+      holdBand: 0.05,
       stalenessBudgetSeconds,
       sloMargin: 0.95,
       maxLoad: 0.9,
@@ -114,10 +115,10 @@ export function decisionOf(set: PolicySet, at: number, target: Reading): Decisio
           reasons: [{ kind: 'carries', class: 'chat', share: 1, perReplica: 2, limitedBy: 'ttft' }],
         }),
       ),
-      costPerHour: { now: 12, target: 8 },
+      costPerHour: { now: 12, plan: 8, target: 8 },
       reasons: [],
     })),
-    costPerHour: { now: 12, target: 8 },
+    costPerHour: { now: 12, plan: 8, target: 8 },
     warnings: [],
   }
 }

@@ -57,6 +57,7 @@ function policy(sketch: PolicySketch): ScalingPolicy {
       stepLimits: {},
       surviveReplicas: 0,
       hpaTolerance: 0,
+      holdBand: 0.05,
       stalenessBudgetSeconds: 300,
       sloMargin: 0.95,
       maxLoad: 0.9,

@@ -268,6 +268,7 @@ spec:
       scaleDownHoldSeconds: 0,
       stepLimits: { down: 1 },
       surviveReplicas: 1,
+      holdBand: 0.05,
       hpaTolerance: 0,
       stalenessBudgetSeconds: 90,
       budgetPerHour: 200,

@@ -53,11 +53,11 @@ const decision: Decision = {
           reasons: [{ kind: 'unknown', signal: 'replicas', missing: 'noSeries' }],
         },
       ],
-      costPerHour: { now: 148.8, target: 161.2 },
+      costPerHour: { now: 148.8, plan: 161.2, target: 161.2 },
       reasons: [{ kind: 'shortfall', class: 'chat', requestsPerSecond: 1.2 }],
     },
   ],
-  costPerHour: { now: 148.8, target: 161.2 },
+  costPerHour: { now: 148.8, plan: 161.2, target: 161.2 },
   warnings: ['pods of chat/llama-old belong to no variant'],
 }
 
@@ -72,12 +72,12 @@ test('a wide terminal shows the reasons beside the numbers', () => {
     CLASS  DEMAND/S  PLANNED/S  SHORT/S  TTFT MET  ITL MET  NOTE
     chat       12.3       13.5     1.20    99.1 %        ?
 
-    VARIANT    NOW       TARGET  $/H NOW  $/H TARGET  LIMITED BY    WHY
-    h100-tp4  10+2  13 (HPA 12)   148.80      161.20  ITL           carries 91 % of chat at 1.05 req/s per replica, limited
-                                                                    by ITL; pool h100 has no more than 52 GPUs
-    l40s-tp8     ?            ?        ?           ?  cannot: TTFT  no target: replicas is missing (no such series)
+    VARIANT    NOW  PLAN       TARGET  $/H NOW  $/H PLAN  LIMITED BY    WHY
+    h100-tp4  10+2    13  13 (HPA 12)   148.80    161.20  ITL           carries 91 % of chat at 1.05 req/s per replica,
+                                                                        limited by ITL; pool h100 has no more than 52 GPUs
+    l40s-tp8     ?     ?            ?        ?         ?  cannot: TTFT  no target: replicas is missing (no such series)
 
-    Cost: now $148.80/h, target $161.20/h (+8 %)
+    Cost: now $148.80/h, plan $161.20/h (+8 %)
 
     Warnings:
       - pods of chat/llama-old belong to no variant
@@ -96,14 +96,14 @@ test('a narrow terminal shows the reasons below the numbers', () => {
     CLASS  DEMAND/S  PLANNED/S  SHORT/S  TTFT MET  ITL MET
     chat       12.3       13.5     1.20    99.1 %        ?
 
-    VARIANT    NOW       TARGET  $/H NOW  $/H TARGET  LIMITED BY
-    h100-tp4  10+2  13 (HPA 12)   148.80      161.20  ITL
+    VARIANT    NOW  PLAN       TARGET  $/H NOW  $/H PLAN  LIMITED BY
+    h100-tp4  10+2    13  13 (HPA 12)   148.80    161.20  ITL
         carries 91 % of chat at 1.05 req/s per replica, limited by ITL; pool
         h100 has no more than 52 GPUs
-    l40s-tp8     ?            ?        ?           ?  cannot: TTFT
+    l40s-tp8     ?     ?            ?        ?         ?  cannot: TTFT
         no target: replicas is missing (no such series)
 
-    Cost: now $148.80/h, target $161.20/h (+8 %)
+    Cost: now $148.80/h, plan $161.20/h (+8 %)
 
     Warnings:
       - pods of chat/llama-old belong to no variant
@@ -139,7 +139,7 @@ test('several policies end with what the fleet costs', () => {
   const two = {
     ...decision,
     policies: [policy, { ...policy, name: 'qwen' }],
-    costPerHour: { now: 200, target: 150 },
+    costPerHour: { now: 200, plan: 150, target: 150 },
   }
-  expect(planTable(two, 100)).toContain('\nAll policies: now $200.00/h, target $150.00/h (-25 %)\n')
+  expect(planTable(two, 100)).toContain('\nAll policies: now $200.00/h, plan $150.00/h (-25 %)\n')
 })

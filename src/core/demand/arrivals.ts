@@ -8,10 +8,11 @@ export const drainSeconds = 60
 
 /**
  * Requests per second to size for: completions + d(running + waiting)/dt, never below 0, plus the waiting
- * ones over `drainSeconds`. Replicas known to be none receive nothing; anything else unseen stays missing.
+ * ones over `drainSeconds`. A variant known to have no replica ready receives nothing; anything else unseen stays
+ * missing.
  */
 export function arrivals(signals: VariantSignals): Reading {
-  if (hasNoReplicas(signals)) return 0
+  if (hasNoneReady(signals)) return 0
   const { completionsPerSecond, inSystemGrowthPerSecond, waiting } = signals
   if (isMissing(completionsPerSecond)) return completionsPerSecond
   if (isMissing(inSystemGrowthPerSecond)) return inSystemGrowthPerSecond
@@ -19,9 +20,6 @@ export function arrivals(signals: VariantSignals): Reading {
   return Math.max(0, completionsPerSecond + inSystemGrowthPerSecond) + waiting / drainSeconds
 }
 
-export function hasNoReplicas(signals: VariantSignals): boolean {
-  const { replicas } = signals
-  return (
-    !isMissing(replicas) && replicas.desired + replicas.ready + replicas.starting + replicas.terminating === 0
-  )
+function hasNoneReady({ replicas }: VariantSignals): boolean {
+  return !isMissing(replicas) && replicas.ready === 0
 }

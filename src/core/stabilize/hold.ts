@@ -1,21 +1,25 @@
-// Up at once, down late: the highest count wanted within the hold window is the least that stays.
-import type { VariantMemory, WantedAt } from '../state.ts'
+// Up at once, down late: the plan is made for the highest demand of the hold window. It is the demand that is
+// held, not each variant's count: the maxima of counts over a window add up to more than any plan ever wanted.
 
-/** The window's wanted counts with the newest added. One entry per run of equal counts keeps it short. */
-export function remember(
-  memory: VariantMemory | undefined,
-  wanted: number,
-  at: number,
-  holdSeconds: number,
-): readonly WantedAt[] {
-  const since = at - holdSeconds
-  const kept = (memory?.wanted ?? []).filter(
-    (entry) => entry.at > since && entry.at <= at && entry.replicas > wanted,
-  )
-  return [...kept, { at, replicas: wanted }]
+export interface PeakAt {
+  readonly at: number
+  readonly requestsPerSecond: number
 }
 
-/** The highest count of the window. */
-export function heldCount(window: readonly WantedAt[]): number {
-  return window.reduce((highest, entry) => Math.max(highest, entry.replicas), 0)
+/** The window with the newest value added; only what can still become the highest is kept. */
+export function remember(
+  window: readonly PeakAt[],
+  requestsPerSecond: number,
+  at: number,
+  holdSeconds: number,
+): readonly PeakAt[] {
+  const since = at - holdSeconds
+  const kept = window.filter(
+    (entry) => entry.at > since && entry.at <= at && entry.requestsPerSecond > requestsPerSecond,
+  )
+  return [...kept, { at, requestsPerSecond }]
+}
+
+export function highest(window: readonly PeakAt[]): number {
+  return window.reduce((peak, entry) => Math.max(peak, entry.requestsPerSecond), 0)
 }
