@@ -133,25 +133,25 @@ describe('planMix', () => {
   })
 
   describe('with a hold band of 10 %', () => {
-    // Six slow cost 12 and carry 15; ten a second need 8, thirteen need 11 (one fast, four slow).
+    // Six slow cost 12 and carry 15; ten a second need 8, fourteen 11 (three fast, one slow).
     const now = [variant('fast', { costPerHour: 3 }), variant('slow', { costPerHour: 2, current: 6 })]
     const holding = (rate: number, differs = {}) =>
       planned(mix([demand('chat', rate)], now, rates, { holdBand: 0.1, ...differs }))
 
     it('keeps the current counts while the cheapest mix saves less, and says what it would save', () => {
-      const plan = holding(13)
+      const plan = holding(14)
       expect(plan.replicas).toEqual({ fast: 0, slow: 6 })
       expect(plan.binding).toEqual([{ kind: 'hold', savingPerHour: 1 }])
     })
 
     it('moves where the saving is larger, or the current counts do not carry the demand', () => {
       expect(holding(10).costPerHour).toBe(8)
-      expect(holding(15.5).costPerHour).toBe(13)
+      expect(holding(15.5).replicas).toEqual({ fast: 2, slow: 3 })
     })
 
     it('never holds what the pool, the budget or a bound no longer allows', () => {
-      expect(holding(13, { pools: [{ name: 'pool', gpus: 5 }] }).costPerHour).toBe(11)
-      expect(holding(13, { budgetPerHour: 11 }).costPerHour).toBe(11)
+      expect(holding(14, { pools: [{ name: 'pool', gpus: 5 }] }).costPerHour).toBe(11)
+      expect(holding(14, { budgetPerHour: 11 }).costPerHour).toBe(11)
     })
   })
 
