@@ -33,6 +33,7 @@ export type Reason =
   | { readonly kind: 'unknown'; readonly signal: string; readonly missing: MissingReason }
   | { readonly kind: 'holdFailure'; readonly why: string }
   | { readonly kind: 'shortfall'; readonly class: string; readonly requestsPerSecond: number }
+  | { readonly kind: 'outOfReach'; readonly class: string }
   | { readonly kind: 'guessedProfile'; readonly profile: string }
   | { readonly kind: 'assumedShape'; readonly class: string }
 
@@ -104,6 +105,8 @@ export function sentence(reason: Reason): string {
       return `holds: ${reason.why}`
     case 'shortfall':
       return `${rate(reason.requestsPerSecond)} of ${reason.class} cannot be carried`
+    case 'outOfReach':
+      return `no replica meets the SLO of ${reason.class}, however idle: sized for throughput instead`
     case 'guessedProfile':
       return `sized by the estimate ${reason.profile}, not by a measured profile`
     case 'assumedShape':

@@ -1,7 +1,7 @@
 // How much of each class one replica of each variant carries: puts policy, observed shape and profile together
 // into the capacity model's question.
 import type { CapacityMemo } from './capacity/memo.ts'
-import type { Capacity, CapacityQuestion, ReplicaLimits, Shape, SizingGoal } from './capacity/question.ts'
+import type { Capacity, ReplicaLimits, Shape, SizingGoal } from './capacity/question.ts'
 import type { Observation } from './observation.ts'
 import {
   type LatencyBound,
@@ -21,34 +21,70 @@ const assumedKvTokens = 100_000
 
 export type CapacityOf = (trafficClass: TrafficClass, variant: Variant, replicas: number) => Capacity
 
-/** Capacity per replica when there are `replicas` of a variant. */
-export function capacityIn(
+export interface Sizing {
+  /** Capacity per replica when there are `replicas` of a variant. */
+  readonly capacityOf: CapacityOf
+  /** Classes whose SLO no replica can meet, however idle. They are sized by throughput: late beats never. */
+  readonly outOfReach: ReadonlySet<TrafficClass>
+}
+
+export function sizing(
   policy: ScalingPolicy,
+  variants: readonly Variant[],
   shapeOf: (trafficClass: TrafficClass) => Shape,
   observation: Observation,
   memo: CapacityMemo,
-): CapacityOf {
-  return (trafficClass, variant, replicas) => {
-    if (!serves(variant, trafficClass)) {
-      return {
-        kind: 'infeasible',
-        limitedBy: 'throughput',
-        why: `the policy does not let it serve ${trafficClass.name}`,
-      }
-    }
-    const question: CapacityQuestion = {
+): Sizing {
+  const answer = (
+    trafficClass: TrafficClass,
+    variant: Variant,
+    replicas: number,
+    goal: SizingGoal,
+  ): Capacity =>
+    memo.capacityOf({
       role: variant.role,
       profile: variant.profile,
       limits: limitsOf(variant, observation),
       shape: shapeOf(trafficClass),
-      goal: goalOf(trafficClass, variant, policy),
+      goal,
       replicas,
       dispersion: 1,
       sloMargin: policy.behavior.sloMargin,
       maxLoad: policy.behavior.maxLoad,
-    }
-    return memo.capacityOf(question)
+    })
+  const withinSlo: CapacityOf = (trafficClass, variant, replicas) =>
+    serves(variant, trafficClass)
+      ? answer(trafficClass, variant, replicas, goalOf(trafficClass, variant, policy))
+      : {
+          kind: 'infeasible',
+          limitedBy: 'throughput',
+          why: `the policy does not let it serve ${trafficClass.name}`,
+        }
+  const outOfReach = new Set(
+    policy.classes.filter((trafficClass) => !canBeServed(trafficClass, variants, withinSlo)),
+  )
+  return {
+    outOfReach,
+    capacityOf: (trafficClass, variant, replicas) =>
+      outOfReach.has(trafficClass) && serves(variant, trafficClass)
+        ? answer(trafficClass, variant, replicas, { kind: 'throughput' })
+        : withinSlo(trafficClass, variant, replicas),
   }
+}
+
+/** By one unified variant, or by a prefill and a decode variant of one transfer group. */
+function canBeServed(
+  trafficClass: TrafficClass,
+  variants: readonly Variant[],
+  capacityOf: CapacityOf,
+): boolean {
+  const able = variants.filter((variant) => capacityOf(trafficClass, variant, 1).kind === 'feasible')
+  return able.some(
+    ({ role, transferGroup }) =>
+      role === 'unified' ||
+      (role === 'prefill' &&
+        able.some((other) => other.role === 'decode' && other.transferGroup === transferGroup)),
+  )
 }
 
 function limitsOf(variant: Variant, observation: Observation): ReplicaLimits {

@@ -1,6 +1,8 @@
 // What the decision remembers from one tick to the next: plain JSON, bounded by the windows of the policies,
 // and rebuilt by replaying that window of observations.
+import type { Ledger } from './demand/ledger.ts'
 import type { ClassShape } from './demand/shape.ts'
+import type { Carried } from './demand/supply.ts'
 import type { ClassId, PolicyId, VariantId } from './policy.ts'
 import type { PeakAt } from './stabilize/hold.ts'
 
@@ -28,8 +30,9 @@ export interface ClassMemory {
   readonly demand?: readonly PeakAt[]
   /** Lengths last seen, so that a quiet minute does not forget the shape of the traffic. */
   readonly shape?: ClassShape
-  /** Since when a backlog has stood without a break. */
-  readonly backlogSince?: number
+  /** Work that waits, by age, and what the last plan carried of it: latency-tolerant classes only. */
+  readonly ledger?: Ledger
+  readonly carried?: Carried
 }
 
 export const emptyState: State = { format: 'mixscaler-state/1', policies: {}, variants: {}, classes: {} }

@@ -7,11 +7,11 @@ import { type ClassShape, classShape, meanTokens } from './demand/shape.ts'
 import type { Observation } from './observation.ts'
 import { type ClassId, type ScalingPolicy, serves, type TrafficClass, type Variant } from './policy.ts'
 import { isMissing, type Missing, missing } from './reading.ts'
-import { type CapacityOf, capacityIn } from './sizing.ts'
+import { type Sizing, sizing } from './sizing.ts'
 import { type PeakAt, remember } from './stabilize/hold.ts'
 import type { PolicyMemory, State } from './state.ts'
 
-export interface PolicyView {
+export interface PolicyView extends Sizing {
   readonly policy: ScalingPolicy
   readonly seen: readonly SeenVariant[]
   readonly unseen: readonly UnseenVariant[]
@@ -20,7 +20,6 @@ export interface PolicyView {
   readonly missingDemand: ReadonlyMap<TrafficClass, Missing>
   readonly backlogSince: Readonly<Record<ClassId, number>>
   readonly shapes: ReadonlyMap<TrafficClass, ClassShape>
-  readonly capacityOf: CapacityOf
   readonly memory: PolicyMemory
 }
 
@@ -89,7 +88,7 @@ export function look(
         ),
       ),
       shapes,
-      capacityOf: capacityIn(policy, shapeOf, observation, memo),
+      ...sizing(policy, variants, shapeOf, observation, memo),
     }
   }
 }

@@ -62,6 +62,7 @@ export function policyReasons(
     if (view.shapes.get(trafficClass)?.origin === 'assumed') {
       reasons.push({ kind: 'assumedShape', class: trafficClass.name })
     }
+    if (view.outOfReach.has(trafficClass)) reasons.push({ kind: 'outOfReach', class: trafficClass.name })
     const short = plan?.shortfall[trafficClass.id] ?? 0
     if (short > 0) reasons.push({ kind: 'shortfall', class: trafficClass.name, requestsPerSecond: short })
   }

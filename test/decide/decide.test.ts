@@ -48,13 +48,13 @@ describe('sizing', () => {
   })
 
   it('counts what piles up: completions alone would find just enough', () => {
-    const saturated = { completionsPerSecond: 40, inSystemGrowthPerSecond: 20, waiting: 600 }
-    const [completionsOnly] = story(one, [observe(0, { h100: signals(1, 40) })])
-    const [all] = story(one, [observe(0, { h100: signals(1, 60, saturated) })])
+    const saturated = { completionsPerSecond: 30, inSystemGrowthPerSecond: 20, waiting: 1200 }
+    const [completionsOnly] = story(one, [observe(0, { h100: signals(1, 30) })])
+    const [all] = story(one, [observe(0, { h100: signals(1, 30, saturated) })])
     expect(Number(variantOf(all, 'h100').target)).toBeGreaterThan(
       Number(variantOf(completionsOnly, 'h100').target),
     )
-    // 40 + 20 arriving, 600 waiting / 60 s
+    // 30 + 20 arriving, 1,200 waiting / 60 s
     expect(all?.decision.policies[0]?.classes[0]?.demand).toBe(70)
   })
 
@@ -77,6 +77,31 @@ describe('sizing', () => {
     expect(step?.decision.policies[0]?.status).toBe('shortfall')
     expect(step?.decision.policies[0]?.reasons.map(sentence).join('; ')).toMatch(/of chat cannot be carried/)
     expect(variantOf(step, 'h100').reasons.map(sentence)).toContain('at its maximum of 2')
+  })
+})
+
+describe('an SLO that no replica can meet', () => {
+  const impossible = trafficClass('chat', {
+    serviceLevel: { kind: 'interactive', itl: { percentile: 0.95, seconds: 0.001 } },
+  })
+
+  it('is sized for throughput and said, and never scales down what carries the load', () => {
+    const [step] = story(policySet([policy([variant('h100')], { classes: [impossible] })]), [
+      observe(0, { h100: signals(3, 120) }),
+    ])
+    expect(variantOf(step, 'h100').wanted).toBeGreaterThanOrEqual(3)
+    expect(step?.decision.policies[0]?.reasons.map(sentence)).toContain(
+      'no replica meets the SLO of chat, however idle: sized for throughput instead',
+    )
+  })
+
+  it('keeps to the variants that can meet it as long as one can', () => {
+    const slow = variant('slow', { profile: scaled(10), costPerHour: 0.1, replicas: { min: 0, max: 50 } })
+    const [step] = story(policySet([policy([variant('h100'), slow])]), [
+      observe(0, { h100: signals(3, 120), slow: signals(0, 0) }),
+    ])
+    expect(variantOf(step, 'slow').wanted).toBe(0)
+    expect(variantOf(step, 'slow').reasons.map(sentence)[0]).toMatch(/^cannot serve chat: ITL p95 is/)
   })
 })
 

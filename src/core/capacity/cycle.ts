@@ -17,6 +17,8 @@ export interface Station {
   readonly Ic: number
   /** F = E[sum of rho^j over the gaps of an answer]. */
   readonly F: number
+  /** How far the KV that n sequences hold is from n m, in standard deviations. */
+  readonly heavier: number
 }
 
 export interface Cycle {
@@ -47,9 +49,11 @@ export function station(
   work: Workload,
   lambda: number,
   dispersion: { readonly I: number; readonly Ic: number },
+  heavier: number,
 ): Station {
   const rho = lambda * work.e1
-  return { profile, work, lambda, rho, ...dispersion, F: expected(work.answers, (d) => decaySum(rho, d)) }
+  const F = expected(work.answers, (d) => decaySum(rho, d))
+  return { profile, work, lambda, rho, ...dispersion, F, heavier }
 }
 
 /** rho + rho^2 + ... + rho^d. */
@@ -60,7 +64,8 @@ export function decaySum(rho: number, d: number): number {
 export function cycle(station: Station, n: number): Cycle {
   const { profile, work, lambda, rho } = station
   const { e1, e2, dec } = work
-  const S = decodeStep(profile, n, n * work.m)
+  const held = n * work.m + station.heavier * Math.sqrt(n * work.varContext)
+  const S = decodeStep(profile, n, Math.max(0, held))
   const dl = prefillSurcharge(profile, n, work.touch)
   const batchVariance = promptVariance(station)
   const quiet = Math.exp(-lambda * S)

@@ -44,7 +44,7 @@ export function decodeReplica(profile: Profile, work: Workload): ReplicaModel {
           }
         },
         meanK: solved.meanK,
-        waitingShare: solved.waiting.probability,
+        waits: () => handOver(under, { ...solved, nodes: solved.nodes.filter(({ waits }) => waits) }),
       }
     },
   }

@@ -29,6 +29,11 @@ export function cdf(mixture: Mixture, x: number): number {
   return total > 0 ? below / total : 1
 }
 
+/** The weight above x, of a mixture that is part of a larger one. */
+export function shareAbove(mixture: Mixture, x: number): number {
+  return mixture.reduce((sum, { weight }) => sum + weight, 0) * (1 - cdf(mixture, x))
+}
+
 /** Caps left aside: they cut what a matched gamma adds beyond a full step. */
 export function mean(mixture: Mixture): number {
   let sum = 0

@@ -15,7 +15,7 @@ export function prefillReplica(profile: Profile, work: Workload, maxNumBatchedTo
     lmax,
     at: (lambda, dispersion) => {
       if (!(lambda < lmax) || lambda * work.e1 >= 0.999) return undefined
-      const under = station(profile, work, lambda, dispersion)
+      const under = station(profile, work, lambda, dispersion, 0)
       const wait = batchWait(under, base)
       const ttft = ttftPieces(under, base, wait)
       const meanStay =
@@ -23,7 +23,7 @@ export function prefillReplica(profile: Profile, work: Workload, maxNumBatchedTo
       return {
         mixture: (metric) => (metric === 'ttft' ? ttft : []),
         meanK: lambda * meanStay,
-        waitingShare: 0,
+        waits: () => [],
       }
     },
   }

@@ -16,8 +16,8 @@ export interface Latencies {
   readonly mixture: (metric: Metric) => Mixture
   /** Requests in the system, on average. */
   readonly meanK: number
-  /** Share of requests that find every slot taken. */
-  readonly waitingShare: number
+  /** Of the TTFT, the pieces of requests that find every slot taken. */
+  readonly waits: () => Mixture
 }
 
 export interface ReplicaModel {

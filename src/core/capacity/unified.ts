@@ -1,52 +1,87 @@
 // A replica that prefills and decodes, with chunked prefill: formula G of the modelling notes, section 1. Its
 // saturation rate is the closed form there: the work of a request, plus its share of what every step costs anyway.
 import type { Profile } from '../profile.ts'
-import { chain, type Tempering } from './chain.ts'
-import { station } from './cycle.ts'
+import { type Chain, chain, type Tempering } from './chain.ts'
+import { type Station, station } from './cycle.ts'
 import { decodeStep, prefillSurcharge } from './iteration.ts'
 import { itlMixture } from './itl.ts'
 import type { Workload } from './lengths.ts'
-import type { ReplicaModel } from './replica.ts'
+import type { Mixture } from './mixture.ts'
+import type { Latencies, ReplicaModel } from './replica.ts'
 import { tpotMixture } from './tpot.ts'
 import { ttftMixture } from './ttft.ts'
 
-/** Nodes that stand for k >= 2; nine lose less than a percent against all states. */
-const defaultGroups = 9
+/** What the sequences hold together, in standard deviations from its mean: it lasts as long as they stay. */
+export interface ContextLevel {
+  readonly heavier: number
+  readonly weight: number
+}
+
+/** A normal spread as three levels (Gauss-Hermite): right up to its fifth moment. */
+const threeLevels: readonly ContextLevel[] = [
+  { heavier: -Math.sqrt(3), weight: 1 / 6 },
+  { heavier: 0, weight: 2 / 3 },
+  { heavier: Math.sqrt(3), weight: 1 / 6 },
+]
 
 export interface UnifiedOptions {
+  /** For sizing: `local`. */
   readonly tempering?: Tempering
+  /** Nodes that stand for k >= 2; nine lose less than a percent of capacity in nine of ten cases. */
   readonly groups?: number
+  readonly contexts?: readonly ContextLevel[]
 }
 
 export function unifiedReplica(
   profile: Profile,
   work: Workload,
   maxNumBatchedTokens: number,
-  options: UnifiedOptions = {},
+  { tempering = 'local', groups = 9, contexts = threeLevels }: UnifiedOptions = {},
 ): ReplicaModel {
   const lmax = unifiedSaturation(profile, work, maxNumBatchedTokens)
   return {
     lmax,
     at: (lambda, dispersion) => {
       if (!(lambda < lmax) || lambda * work.e1 >= 0.999) return undefined
-      const under = station(profile, work, lambda, dispersion)
-      const solved = chain(under, options.tempering ?? 'local', options.groups ?? defaultGroups)
-      if (solved === undefined) return undefined
-      return {
-        mixture: (metric) => {
-          switch (metric) {
-            case 'ttft':
-              return ttftMixture(under, solved)
-            case 'itl':
-              return itlMixture(under, solved)
-            case 'tpot':
-              return tpotMixture(under, solved)
-          }
-        },
-        meanK: solved.meanK,
-        waitingShare: solved.waiting.probability,
+      const levels: Level[] = []
+      for (const { heavier, weight } of contexts) {
+        const under = station(profile, work, lambda, dispersion, heavier)
+        const solved = chain(under, tempering, groups)
+        if (solved === undefined) return undefined
+        levels.push({ weight, station: under, chain: solved })
+      }
+      return latenciesOver(levels)
+    },
+  }
+}
+
+interface Level {
+  readonly weight: number
+  readonly station: Station
+  readonly chain: Chain
+}
+
+function latenciesOver(levels: readonly Level[]): Latencies {
+  const mixed = (of: (station: Station, chain: Chain) => Mixture): Mixture =>
+    levels.flatMap(({ weight, station, chain }) =>
+      of(station, chain).map((piece) => ({ ...piece, weight: weight * piece.weight })),
+    )
+  return {
+    mixture: (metric) => {
+      switch (metric) {
+        case 'ttft':
+          return mixed(ttftMixture)
+        case 'itl':
+          return mixed(itlMixture)
+        case 'tpot':
+          return mixed(tpotMixture)
       }
     },
+    meanK: levels.reduce((sum, { weight, chain }) => sum + weight * chain.meanK, 0),
+    waits: () =>
+      mixed((station, chain) =>
+        ttftMixture(station, { ...chain, nodes: chain.nodes.filter(({ waits }) => waits) }),
+      ),
   }
 }
 

@@ -1,66 +1,57 @@
 // What each class of a policy asks for, in requests per second, from the engines or from the author's query.
-import type { ClassSignals, Observation } from '../observation.ts'
+import type { Observation } from '../observation.ts'
 import { type ClassId, type ScalingPolicy, serves, type TrafficClass, type Variant } from '../policy.ts'
 import { isMissing, missing, type Reading } from '../reading.ts'
 import type { ClassMemory } from '../state.ts'
 import { arrivals, drainSeconds } from './arrivals.ts'
-import { backlogRate } from './backlog.ts'
+import { supplyOf } from './supply.ts'
+import { type RequestSize, type TolerantDemand, tolerantDemand } from './tolerant.ts'
 
 export interface ClassDemand {
   readonly requestsPerSecond: Reading
-  /** Since when a backlog has stood without a break; absent while there is none. */
-  readonly backlogSince?: number
+  /** Of latency-tolerant classes with a query of their own, where it is answered. */
+  readonly tolerant?: TolerantDemand
 }
 
 /**
  * Demand of every class. `seen` are the variants whose engines can be read now: what arrives at the others is
- * left to them. `tokensPerRequest` turns a backlog of tokens into requests.
+ * left to them. `sizeOf` one request turns a backlog of tokens into requests.
  */
 export function classDemand(
   policy: ScalingPolicy,
   seen: readonly Variant[],
   observation: Observation,
   memory: Readonly<Record<ClassId, ClassMemory>>,
-  tokensPerRequest: (trafficClass: TrafficClass) => number,
+  sizeOf: (trafficClass: TrafficClass) => RequestSize,
 ): Readonly<Record<ClassId, ClassDemand>> {
   const demand: Record<ClassId, ClassDemand> = {}
   for (const trafficClass of policy.classes) {
     if (trafficClass.demand.kind !== 'query') continue
-    demand[trafficClass.id] = queriedDemand(
-      trafficClass,
-      observation.classes[trafficClass.id] ?? {},
-      memory[trafficClass.id],
-      tokensPerRequest(trafficClass),
+    const signals = observation.classes[trafficClass.id] ?? {}
+    const { serviceLevel } = trafficClass
+    if (serviceLevel.kind === 'interactive') {
+      demand[trafficClass.id] = { requestsPerSecond: signals.requestsPerSecond ?? 0 }
+      continue
+    }
+    const { ledger, carried = {} } = memory[trafficClass.id] ?? {}
+    const serving = seen.filter((variant) => serves(variant, trafficClass))
+    const tolerant = tolerantDemand(
+      signals,
+      ledger,
+      serviceLevel.completeWithinSeconds,
+      sizeOf(trafficClass),
+      supplyOf(serving, observation, carried),
       observation.at,
     )
+    demand[trafficClass.id] = isMissing(tolerant)
+      ? { requestsPerSecond: tolerant }
+      : { requestsPerSecond: tolerant.needed.requestsPerSecond, tolerant }
   }
   for (const trafficClass of policy.classes) {
     if (trafficClass.demand.kind !== 'engine') continue
     demand[trafficClass.id] = { requestsPerSecond: engineDemand(policy, trafficClass, seen, observation) }
   }
   return demand
-}
-
-function queriedDemand(
-  trafficClass: TrafficClass,
-  signals: ClassSignals,
-  memory: ClassMemory | undefined,
-  tokensPerRequest: number,
-  at: number,
-): ClassDemand {
-  const arriving = signals.requestsPerSecond ?? 0
-  const backlogTokens = signals.backlogTokens ?? 0
-  if (isMissing(arriving)) return { requestsPerSecond: arriving }
-  if (isMissing(backlogTokens)) return { requestsPerSecond: backlogTokens }
-  if (!(backlogTokens > 0)) return { requestsPerSecond: arriving }
-  const backlogSince = memory?.backlogSince ?? at
-  const within =
-    trafficClass.serviceLevel.kind === 'latencyTolerant' ? trafficClass.serviceLevel.completeWithinSeconds : 0
-  const secondsLeft = backlogSince + within - at
-  return {
-    requestsPerSecond: arriving + backlogRate(backlogTokens / tokensPerRequest, secondsLeft),
-    backlogSince,
-  }
 }
 
 /**

@@ -35,8 +35,17 @@ export interface MixProgram {
   readonly flows: readonly FlowColumn[]
   readonly short: ReadonlyMap<ClassId, number>
   readonly resilience: readonly ResilienceColumn[]
+  readonly named: NamedRows
   /** What may stay unmet, in the strict order in which it is minimized before cost. */
   readonly levels: readonly (readonly Entry[])[]
+}
+
+/** Rows whose prices mean something to people. */
+export interface NamedRows {
+  readonly served: ReadonlyMap<ClassId, number>
+  readonly pools: ReadonlyMap<string, number>
+  /** By the problem it belongs to. */
+  readonly budgets: ReadonlyMap<MixProblem, number>
 }
 
 /** What redundancy or a minimum share lacks, as a share of the class. */
@@ -55,6 +64,11 @@ interface Draft {
   readonly short: Map<ClassId, number>
   readonly shortByPriority: Map<number, Entry[]>
   readonly resilience: ResilienceColumn[]
+  readonly named: {
+    readonly served: Map<ClassId, number>
+    readonly pools: Map<string, number>
+    readonly budgets: Map<MixProblem, number>
+  }
 }
 
 export function buildProgram(instance: Instance, sizing: Sizing, lost: ReadonlySet<VariantId>): MixProgram {
@@ -66,6 +80,7 @@ export function buildProgram(instance: Instance, sizing: Sizing, lost: ReadonlyS
     short: new Map(),
     shortByPriority: new Map(),
     resilience: [],
+    named: { served: new Map(), pools: new Map(), budgets: new Map() },
   }
   for (const block of instance.blocks) addBlock(draft, block, sizing, lost)
   addPools(draft, instance)
@@ -76,6 +91,7 @@ export function buildProgram(instance: Instance, sizing: Sizing, lost: ReadonlyS
     flows: draft.flows,
     short: draft.short,
     resilience: draft.resilience,
+    named: draft.named,
     levels: [
       ...priorities.map((priority) => draft.shortByPriority.get(priority) ?? []),
       draft.resilience.map((item) => entry(item.column, item.class.requestsPerSecond)),
@@ -167,7 +183,8 @@ function addFlows(
         handover.set(group, [...(handover.get(group) ?? []), entry(column, sign)])
       }
     }
-    addRow(draft, 1, Infinity, served)
+    const row = addRow(draft, 1, Infinity, served)
+    if (loss === undefined) draft.named.served.set(demand.id, row)
     for (const entries of handover.values()) addRow(draft, -Infinity, 0, entries)
   }
   for (const entries of carried.values()) addRow(draft, -Infinity, 0, entries)
@@ -215,7 +232,7 @@ function addBudget(draft: Draft, block: Block): void {
   const entries = block.variants.map((variant) =>
     entry(draft.counts.get(variant.id) ?? 0, variant.costPerHour),
   )
-  addRow(draft, -Infinity, Math.max(budgetPerHour, minimums), entries)
+  draft.named.budgets.set(block.problem, addRow(draft, -Infinity, Math.max(budgetPerHour, minimums), entries))
 }
 
 function addPools(draft: Draft, instance: Instance): void {
@@ -224,7 +241,8 @@ function addPools(draft: Draft, instance: Instance): void {
     const takers = variants.filter((variant) => variant.pool === pool.name && variant.gpusPerReplica > 0)
     const minimums = sum(takers, (variant) => variant.gpusPerReplica * variant.min)
     const entries = takers.map((variant) => entry(draft.counts.get(variant.id) ?? 0, variant.gpusPerReplica))
-    addRow(draft, -Infinity, Math.max(pool.gpus, minimums), entries)
+    if (entries.length === 0) continue
+    draft.named.pools.set(pool.name, addRow(draft, -Infinity, Math.max(pool.gpus, minimums), entries))
   }
 }
 
@@ -236,8 +254,8 @@ function addColumn(draft: Draft, column: Column): number {
   return draft.columns.push(column) - 1
 }
 
-function addRow(draft: Draft, lower: number, upper: number, entries: readonly Entry[]): void {
-  if (entries.length > 0) draft.rows.push({ lower, upper, entries })
+function addRow(draft: Draft, lower: number, upper: number, entries: readonly Entry[]): number {
+  return draft.rows.push({ lower, upper, entries }) - 1
 }
 
 function entry(column: number, coefficient: number): Entry {
