@@ -146,7 +146,7 @@ describe('planMix', () => {
 
     it('moves where the saving is larger, or the current counts do not carry the demand', () => {
       expect(holding(10).costPerHour).toBe(8)
-      expect(holding(15.5).replicas).toEqual({ fast: 2, slow: 3 })
+      expect(holding(15.5).replicas).toEqual({ fast: 4, slow: 0 })
     })
 
     it('never holds what the pool, the budget or a bound no longer allows', () => {

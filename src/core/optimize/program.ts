@@ -42,7 +42,6 @@ export interface MixProgram {
 
 /** Rows whose prices mean something to people. */
 export interface NamedRows {
-  readonly served: ReadonlyMap<ClassId, number>
   readonly pools: ReadonlyMap<string, number>
   /** By the problem it belongs to. */
   readonly budgets: ReadonlyMap<MixProblem, number>
@@ -65,7 +64,6 @@ interface Draft {
   readonly shortByPriority: Map<number, Entry[]>
   readonly resilience: ResilienceColumn[]
   readonly named: {
-    readonly served: Map<ClassId, number>
     readonly pools: Map<string, number>
     readonly budgets: Map<MixProblem, number>
   }
@@ -80,7 +78,7 @@ export function buildProgram(instance: Instance, sizing: Sizing, lost: ReadonlyS
     short: new Map(),
     shortByPriority: new Map(),
     resilience: [],
-    named: { served: new Map(), pools: new Map(), budgets: new Map() },
+    named: { pools: new Map(), budgets: new Map() },
   }
   for (const block of instance.blocks) addBlock(draft, block, sizing, lost)
   addPools(draft, instance)
@@ -183,8 +181,7 @@ function addFlows(
         handover.set(group, [...(handover.get(group) ?? []), entry(column, sign)])
       }
     }
-    const row = addRow(draft, 1, Infinity, served)
-    if (loss === undefined) draft.named.served.set(demand.id, row)
+    addRow(draft, 1, Infinity, served)
     for (const entries of handover.values()) addRow(draft, -Infinity, 0, entries)
   }
   for (const entries of carried.values()) addRow(draft, -Infinity, 0, entries)
