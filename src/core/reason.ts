@@ -33,6 +33,21 @@ export type Reason =
   | { readonly kind: 'unknown'; readonly signal: string; readonly missing: MissingReason }
   | { readonly kind: 'holdFailure'; readonly why: string }
   | { readonly kind: 'shortfall'; readonly class: string; readonly requestsPerSecond: number }
+  | {
+      readonly kind: 'deadlineLost'
+      readonly class: string
+      readonly dueInSeconds: number
+      readonly lateRequests: number
+      /** On top of what is carried, to meet it. */
+      readonly moreRequestsPerSecond: number
+    }
+  | {
+      readonly kind: 'deadlineMissed'
+      readonly class: string
+      readonly requests: number
+      /** The oldest of them. */
+      readonly overdueSeconds: number
+    }
   | { readonly kind: 'outOfReach'; readonly class: string }
   | { readonly kind: 'guessedProfile'; readonly profile: string }
   | { readonly kind: 'assumedShape'; readonly class: string }
@@ -105,6 +120,10 @@ export function sentence(reason: Reason): string {
       return `holds: ${reason.why}`
     case 'shortfall':
       return `${rate(reason.requestsPerSecond)} of ${reason.class} cannot be carried`
+    case 'deadlineLost':
+      return `about ${count(reason.lateRequests)} of the requests of ${reason.class} due in ${duration(reason.dueInSeconds)} will be late: ${rate(reason.moreRequestsPerSecond)} more would hold every deadline`
+    case 'deadlineMissed':
+      return `about ${count(reason.requests)} requests of ${reason.class} are past their deadline, by up to ${duration(reason.overdueSeconds)}`
     case 'outOfReach':
       return `no replica meets the SLO of ${reason.class}, however idle: sized for throughput instead`
     case 'guessedProfile':
@@ -116,6 +135,16 @@ export function sentence(reason: Reason): string {
 
 function rate(requestsPerSecond: number): string {
   return `${requestsPerSecond < 10 ? requestsPerSecond.toFixed(2) : requestsPerSecond.toFixed(1)} req/s`
+}
+
+function count(requests: number): string {
+  return String(Math.ceil(requests))
+}
+
+function duration(seconds: number): string {
+  const minutes = Math.round(seconds / 60)
+  if (minutes < 1) return `${Math.round(seconds)} s`
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
 function percent(share: number): string {

@@ -1,6 +1,7 @@
 // From the plan of one policy to what is emitted for it, with the reasons, and to what is remembered.
 import { attainment } from './attainment.ts'
 import type { ClassDecision, CostPerHour, PolicyDecision, VariantDecision } from './decision.ts'
+import { carriedBy } from './demand/supply.ts'
 import type { Observation, ReplicaCounts } from './observation.ts'
 import type { Engines } from './optimize/engine.ts'
 import type { MixPlan, MixProblem } from './optimize/mix.ts'
@@ -67,7 +68,7 @@ export function settle(
       reasons: policyReasons(view, plan, failure),
     },
     variants: memoryOf(view, moved, state, observation.at),
-    classes: classMemory(view),
+    classes: classMemory(view, plan, state),
   }
 }
 
@@ -226,22 +227,44 @@ function memoryOf(
   return memories
 }
 
-function classMemory(view: PolicyView): Readonly<Record<ClassId, ClassMemory>> {
+function classMemory(
+  view: PolicyView,
+  plan: MixPlan | undefined,
+  state: State,
+): Readonly<Record<ClassId, ClassMemory>> {
   const demands = new Map([...view.demand].map(([{ id }, { window }]) => [id, window]))
   return Object.fromEntries(
-    [...view.shapes].map(([{ id }, shape]) => {
-      const backlogSince = view.backlogSince[id]
+    [...view.shapes].map(([trafficClass, shape]) => {
+      const { id } = trafficClass
       const demand = demands.get(id)
       return [
         id,
         {
           ...(demand === undefined ? {} : { demand }),
           ...(shape.origin === 'observed' ? { shape } : {}),
-          ...(backlogSince === undefined ? {} : { backlogSince }),
+          ...tolerantMemory(trafficClass, view, plan, state),
         },
       ]
     }),
   )
+}
+
+/** What was not read or not planned at this tick stays as it was. */
+function tolerantMemory(
+  trafficClass: TrafficClass,
+  { policy, tolerant }: PolicyView,
+  plan: MixPlan | undefined,
+  state: State,
+): Pick<ClassMemory, 'ledger' | 'carried'> {
+  const { id, serviceLevel, demand } = trafficClass
+  if (serviceLevel.kind === 'interactive' || demand.kind === 'engine') return {}
+  const known = state.classes[id]
+  const ledger = tolerant.get(trafficClass)?.ledger ?? known?.ledger
+  const carried = plan === undefined ? known?.carried : carriedBy(plan, id, policy.behavior.headroom)
+  return {
+    ...(ledger === undefined ? {} : { ledger }),
+    ...(carried === undefined ? {} : { carried }),
+  }
 }
 
 function order(policy: ScalingPolicy, id: VariantId): number {

@@ -87,7 +87,7 @@ function canBeServed(
   )
 }
 
-function limitsOf(variant: Variant, observation: Observation): ReplicaLimits {
+export function limitsOf(variant: Variant, observation: Observation): ReplicaLimits {
   const observed = observation.variants[variant.id]?.kvTokensPerReplica
   const kvTokens =
     variant.engine.kvTokens ?? (observed === undefined || isMissing(observed) ? undefined : observed)

@@ -3,11 +3,13 @@
 import type { CapacityMemo } from './capacity/memo.ts'
 import { arrivals } from './demand/arrivals.ts'
 import { type ClassDemand, classDemand } from './demand/demand.ts'
+import { requestSeconds } from './demand/pace.ts'
 import { type ClassShape, classShape, meanTokens } from './demand/shape.ts'
+import type { TolerantDemand } from './demand/tolerant.ts'
 import type { Observation } from './observation.ts'
 import { type ClassId, type ScalingPolicy, serves, type TrafficClass, type Variant } from './policy.ts'
 import { isMissing, type Missing, missing } from './reading.ts'
-import { type Sizing, sizing } from './sizing.ts'
+import { limitsOf, type Sizing, sizing } from './sizing.ts'
 import { type PeakAt, remember } from './stabilize/hold.ts'
 import type { PolicyMemory, State } from './state.ts'
 
@@ -18,7 +20,7 @@ export interface PolicyView extends Sizing {
   /** Classes that the seen variants can serve and whose demand is known, with the demand of the hold window. */
   readonly demand: ReadonlyMap<TrafficClass, SeenDemand>
   readonly missingDemand: ReadonlyMap<TrafficClass, Missing>
-  readonly backlogSince: Readonly<Record<ClassId, number>>
+  readonly tolerant: ReadonlyMap<TrafficClass, TolerantDemand>
   readonly shapes: ReadonlyMap<TrafficClass, ClassShape>
   readonly memory: PolicyMemory
 }
@@ -65,8 +67,12 @@ export function look(
     )
     const shapeOf = (trafficClass: TrafficClass) => (shapes.get(trafficClass) as ClassShape).shape
     const demand = classDemand(policy, variants, observation, state.classes, (trafficClass) => {
-      const { promptTokens, outputTokens } = shapeOf(trafficClass)
-      return meanTokens(promptTokens) + meanTokens(outputTokens)
+      const shape = shapeOf(trafficClass)
+      const serving = variants.filter((variant) => serves(variant, trafficClass))
+      return {
+        outputTokens: meanTokens(shape.outputTokens),
+        seconds: requestSeconds(shape, serving, (variant) => limitsOf(variant, observation)),
+      }
     })
     const blocked = blockedBy(policy, variants, demand)
     if (blocked.length > 0) {
@@ -136,21 +142,21 @@ function sorted(
   variants: readonly Variant[],
   demand: Readonly<Record<ClassId, ClassDemand>>,
   windowOf: (trafficClass: TrafficClass, requestsPerSecond: number) => readonly PeakAt[],
-): Pick<PolicyView, 'demand' | 'missingDemand' | 'backlogSince'> {
+): Pick<PolicyView, 'demand' | 'missingDemand' | 'tolerant'> {
   const known = new Map<TrafficClass, SeenDemand>()
   const missingDemand = new Map<TrafficClass, Missing>()
-  const backlogSince: Record<ClassId, number> = {}
+  const tolerant = new Map<TrafficClass, TolerantDemand>()
   for (const trafficClass of policy.classes) {
     const asked = demand[trafficClass.id]
     if (asked === undefined) continue
-    if (asked.backlogSince !== undefined) backlogSince[trafficClass.id] = asked.backlogSince
+    if (asked.tolerant !== undefined) tolerant.set(trafficClass, asked.tolerant)
     const { requestsPerSecond } = asked
     if (isMissing(requestsPerSecond)) missingDemand.set(trafficClass, requestsPerSecond)
     else if (variants.some((variant) => serves(variant, trafficClass))) {
       known.set(trafficClass, { requestsPerSecond, window: windowOf(trafficClass, requestsPerSecond) })
     } else missingDemand.set(trafficClass, missing('noSeries', `variants that serve ${trafficClass.name}`))
   }
-  return { demand: known, missingDemand, backlogSince }
+  return { demand: known, missingDemand, tolerant }
 }
 
 function countsOf(variant: Variant, observation: Observation, state: State): SeenVariant {

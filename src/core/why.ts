@@ -1,8 +1,9 @@
 // Why a plan is as it is, as reasons: per variant what it carries and what limits it, per policy what is asked
 // and what is short.
 import type { VariantDecision } from './decision.ts'
+import { lateRequests } from './demand/deadlines.ts'
 import type { Binding, MixPlan } from './optimize/mix.ts'
-import type { VariantId } from './policy.ts'
+import type { TrafficClass, VariantId } from './policy.ts'
 import type { Reason } from './reason.ts'
 import { highest } from './stabilize/hold.ts'
 import type { PolicyView } from './view.ts'
@@ -65,12 +66,38 @@ export function policyReasons(
     if (view.outOfReach.has(trafficClass)) reasons.push({ kind: 'outOfReach', class: trafficClass.name })
     const short = plan?.shortfall[trafficClass.id] ?? 0
     if (short > 0) reasons.push({ kind: 'shortfall', class: trafficClass.name, requestsPerSecond: short })
+    reasons.push(...deadlineReasons(trafficClass, view, short))
   }
   for (const [trafficClass, why] of view.missingDemand) {
     reasons.push({ kind: 'holdMissing', signal: `the demand of ${trafficClass.name}`, missing: why.missing })
   }
   for (const bound of plan?.binding ?? []) reasons.push(...sharedBound(bound))
   if (failure !== undefined) reasons.push({ kind: 'holdFailure', why: failure })
+  return reasons
+}
+
+/** Which deadline is past, and which one ahead will be lost by what the plan leaves uncarried. */
+function deadlineReasons(trafficClass: TrafficClass, view: PolicyView, short: number): readonly Reason[] {
+  const reasons: Reason[] = []
+  const { ledger, needed } = view.tolerant.get(trafficClass) ?? {}
+  if (ledger === undefined || needed === undefined) return reasons
+  const { name } = trafficClass
+  const { binding, overdue } = needed
+  if (overdue !== undefined) {
+    const { requests, dueAt } = overdue
+    reasons.push({ kind: 'deadlineMissed', class: name, requests, overdueSeconds: ledger.at - dueAt })
+  }
+  const planned = highest(view.demand.get(trafficClass)?.window ?? [])
+  const carried = planned - Math.max(0, short - planned * view.policy.behavior.headroom)
+  if (binding !== undefined && binding.requestsPerSecond > carried) {
+    reasons.push({
+      kind: 'deadlineLost',
+      class: name,
+      dueInSeconds: binding.dueAt - ledger.at,
+      lateRequests: lateRequests(binding, carried),
+      moreRequestsPerSecond: binding.requestsPerSecond - carried,
+    })
+  }
   return reasons
 }
 
