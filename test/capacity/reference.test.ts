@@ -19,9 +19,14 @@ function at(model: ReplicaModel, requestsPerSecond: number): Latencies {
   return latencies
 }
 
+/** As the published predictions were made: without the spread of contexts. */
 function unified({ profile, limits }: EngineUnderTest, shape: Shape, tempering: Tempering): ReplicaModel {
   const work = workload(profile, limits, shape)
-  return unifiedReplica(profile, work, limits.maxNumBatchedTokens, { tempering, groups: 15 })
+  return unifiedReplica(profile, work, limits.maxNumBatchedTokens, {
+    tempering: { ttft: tempering, itl: tempering, tpot: tempering },
+    groups: 15,
+    contexts: [{ heavier: 0, weight: 1 }],
+  })
 }
 
 /** Every figure within `share` of the expected one. */

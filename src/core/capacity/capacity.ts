@@ -40,7 +40,7 @@ export function poolingOf(question: CapacityQuestion): Pooling {
 
 /**
  * Capacity is close to linear in the dispersion of arrivals, which is 1/R for R replicas: on the table of the
- * modelling notes, section 4, the line is within 2 % of the formula at 2, 4 and 8 replicas.
+ * modelling notes, section 4, the line is within 1.5 % of the formula at 2, 4 and 8 replicas.
  */
 export function among({ alone, pooled }: Pooling, replicas: number): Capacity {
   if (alone.kind === 'infeasible' || pooled.kind === 'infeasible') return alone

@@ -4,8 +4,8 @@
 import { type Cycle, cycle, type Station } from './cycle.ts'
 
 /**
- * How arrivals stall decodes: by the replica's mean load (`global`: best for gaps of single tokens), or by the load
- * of each state (`local`: more pessimistic, best for gaps of whole requests, and the one recommended for sizing).
+ * How arrivals stall decodes: by the replica's mean load (`global`: accurate for first tokens, and for single gaps), or
+ * by the load of each state (`local`: more pessimistic; for short answers the only one on the safe side of the gaps).
  */
 export type Tempering = 'global' | 'local'
 
@@ -28,6 +28,13 @@ export interface Chain {
   readonly meanK: number
 }
 
+/** The state k of a unified replica, before it is known how arrivals stall it. */
+export interface Stage {
+  readonly k: number
+  readonly mu: number
+  readonly cycle: Cycle
+}
+
 /** The state k: n of its requests decode, and it completes mu per ms. */
 export interface Rung {
   readonly k: number
@@ -36,9 +43,19 @@ export interface Rung {
   readonly zeta: number
 }
 
-/** Undefined where the slots cannot keep up with the arrivals. */
-export function chain(station: Station, tempering: Tempering, groups: number): Chain | undefined {
-  const ladder = rungs(station.work.N).map((k) => rung(station, tempering, k))
+/** Undefined where the slots cannot keep up with the arrivals, which is the same for both temperings. */
+export function chain(
+  station: Station,
+  stages: readonly Stage[],
+  tempering: Tempering,
+  groups: number,
+): Chain | undefined {
+  const ladder = stages.map(({ k, mu, cycle }) => ({
+    k,
+    n: cycle.n,
+    mu,
+    zeta: zeta(station, tempering, cycle),
+  }))
   return solve(ladder, station.lambda, groups)
 }
 
@@ -69,14 +86,12 @@ export function rungs(N: number): readonly number[] {
 }
 
 /** n(k) by three passes of n = k DC / (tau + DC): the share of its stay that a request decodes. */
-function rung(station: Station, tempering: Tempering, k: number): Rung {
-  let n = 0.9 * k
-  let at = cycle(station, n)
-  for (let pass = 0; pass < 3; pass++) {
-    n = (k * at.DC) / (at.tau + at.DC)
-    at = cycle(station, n)
-  }
-  return { k, n, mu: k / (at.tau + at.DC), zeta: zeta(station, tempering, at) }
+export function stages(station: Station): readonly Stage[] {
+  return rungs(station.work.N).map((k) => {
+    let at = cycle(station, 0.9 * k)
+    for (let pass = 0; pass < 3; pass++) at = cycle(station, (k * at.DC) / (at.tau + at.DC))
+    return { k, mu: k / (at.tau + at.DC), cycle: at }
+  })
 }
 
 function zeta({ rho, I, work: { dec, e1, e2 } }: Station, tempering: Tempering, { n, S }: Cycle): number {

@@ -1,13 +1,13 @@
 // A replica that prefills and decodes, with chunked prefill: formula G of the modelling notes, section 1. Its
 // saturation rate is the closed form there: the work of a request, plus its share of what every step costs anyway.
 import type { Profile } from '../profile.ts'
-import { type Chain, chain, type Tempering } from './chain.ts'
+import { type Chain, chain, stages, type Tempering } from './chain.ts'
 import { type Station, station } from './cycle.ts'
 import { decodeStep, prefillSurcharge } from './iteration.ts'
 import { itlMixture } from './itl.ts'
 import type { Workload } from './lengths.ts'
 import type { Mixture } from './mixture.ts'
-import type { Latencies, ReplicaModel } from './replica.ts'
+import type { Latencies, Metric, ReplicaModel } from './replica.ts'
 import { tpotMixture } from './tpot.ts'
 import { ttftMixture } from './ttft.ts'
 
@@ -24,9 +24,14 @@ const threeLevels: readonly ContextLevel[] = [
   { heavier: Math.sqrt(3), weight: 1 / 6 },
 ]
 
+/**
+ * Local tempering overrates how many requests are in a replica of long prompts and short answers several times over:
+ * its TTFT would waste a third of such a replica (modelling notes, section 2).
+ */
+const sizing: Readonly<Record<Metric, Tempering>> = { ttft: 'global', itl: 'local', tpot: 'local' }
+
 export interface UnifiedOptions {
-  /** For sizing: `local`. */
-  readonly tempering?: Tempering
+  readonly tempering?: Readonly<Record<Metric, Tempering>>
   /** Nodes that stand for k >= 2; nine lose less than a percent of capacity in nine of ten cases. */
   readonly groups?: number
   readonly contexts?: readonly ContextLevel[]
@@ -36,7 +41,7 @@ export function unifiedReplica(
   profile: Profile,
   work: Workload,
   maxNumBatchedTokens: number,
-  { tempering = 'local', groups = 9, contexts = threeLevels }: UnifiedOptions = {},
+  { tempering = sizing, groups = 9, contexts = threeLevels }: UnifiedOptions = {},
 ): ReplicaModel {
   const lmax = unifiedSaturation(profile, work, maxNumBatchedTokens)
   return {
@@ -46,11 +51,13 @@ export function unifiedReplica(
       const levels: Level[] = []
       for (const { heavier, weight } of contexts) {
         const under = station(profile, work, lambda, dispersion, heavier)
-        const solved = chain(under, tempering, groups)
-        if (solved === undefined) return undefined
-        levels.push({ weight, station: under, chain: solved })
+        const states = stages(under)
+        const global = chain(under, states, 'global', groups)
+        const local = chain(under, states, 'local', groups)
+        if (global === undefined || local === undefined) return undefined
+        levels.push({ weight, station: under, chains: { global, local } })
       }
-      return latenciesOver(levels)
+      return latenciesOver(levels, tempering)
     },
   }
 }
@@ -58,30 +65,30 @@ export function unifiedReplica(
 interface Level {
   readonly weight: number
   readonly station: Station
-  readonly chain: Chain
+  readonly chains: Readonly<Record<Tempering, Chain>>
 }
 
-function latenciesOver(levels: readonly Level[]): Latencies {
-  const mixed = (of: (station: Station, chain: Chain) => Mixture): Mixture =>
-    levels.flatMap(({ weight, station, chain }) =>
-      of(station, chain).map((piece) => ({ ...piece, weight: weight * piece.weight })),
+function latenciesOver(levels: readonly Level[], tempering: Readonly<Record<Metric, Tempering>>): Latencies {
+  const mixed = (metric: Metric, of: (station: Station, chain: Chain) => Mixture): Mixture =>
+    levels.flatMap(({ weight, station, chains }) =>
+      of(station, chains[tempering[metric]]).map((piece) => ({ ...piece, weight: weight * piece.weight })),
     )
   return {
     mixture: (metric) => {
       switch (metric) {
         case 'ttft':
-          return mixed(ttftMixture)
+          return mixed(metric, ttftMixture)
         case 'itl':
-          return mixed(itlMixture)
+          return mixed(metric, itlMixture)
         case 'tpot':
-          return mixed(tpotMixture)
+          return mixed(metric, tpotMixture)
       }
     },
-    meanK: levels.reduce((sum, { weight, chain }) => sum + weight * chain.meanK, 0),
     waits: () =>
-      mixed((station, chain) =>
+      mixed('ttft', (station, chain) =>
         ttftMixture(station, { ...chain, nodes: chain.nodes.filter(({ waits }) => waits) }),
       ),
+    meanK: levels.reduce((sum, { weight, chains }) => sum + weight * chains[tempering.ttft].meanK, 0),
   }
 }
 
