@@ -11,7 +11,7 @@ import { type Dispersion, type Latencies, type Metric, metrics, type ReplicaMode
 import { unifiedReplica } from './unified.ts'
 
 /** Load-aware routing over R replicas evens out arrivals; more than this many are credited as this many. */
-export const pooledReplicas = 16
+const pooledReplicas = 16
 
 /** Capacity of a replica alone and of one among `pooledReplicas`: between them it is a line in 1/R. */
 export interface Pooling {

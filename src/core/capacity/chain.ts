@@ -29,14 +29,14 @@ export interface Chain {
 }
 
 /** The state k of a unified replica, before it is known how arrivals stall it. */
-export interface Stage {
+interface Stage {
   readonly k: number
   readonly mu: number
   readonly cycle: Cycle
 }
 
 /** The state k: n of its requests decode, and it completes mu per ms. */
-export interface Rung {
+interface Rung {
   readonly k: number
   readonly n: number
   readonly mu: number

@@ -3,7 +3,7 @@
 import type { Profile } from '../profile.ts'
 import { decodeStep, expertTouch, prefillSurcharge, promptWork } from './iteration.ts'
 
-export interface IdleQuestion {
+interface IdleQuestion {
   readonly profile: Profile
   readonly promptTokens: number
   /** Tokens of the answer; absent: the ITL is the gap before its second token. */
@@ -12,7 +12,7 @@ export interface IdleQuestion {
   readonly maxNumBatchedTokens?: number
 }
 
-export interface IdleLatency {
+interface IdleLatency {
   readonly ttftSeconds: number
   /** Mean gap between tokens. */
   readonly itlSeconds: number

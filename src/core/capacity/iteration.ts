@@ -4,7 +4,7 @@
 import type { Profile } from '../profile.ts'
 
 /** A prompt to prefill: all its tokens, of which `cachedTokens` are found in the prefix cache. */
-export interface Prompt {
+interface Prompt {
   readonly tokens: number
   readonly cachedTokens: number
 }

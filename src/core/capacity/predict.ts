@@ -7,7 +7,7 @@ import { cdf, mean, percentile } from './mixture.ts'
 import type { CapacityQuestion } from './question.ts'
 import type { Metric } from './replica.ts'
 
-export interface Latency {
+interface Latency {
   readonly meanSeconds: number
   /** Seconds within which this share (0..1) of the requests, or of the tokens, is. */
   readonly percentile: (share: number) => number
@@ -15,7 +15,7 @@ export interface Latency {
   readonly shareWithin: (seconds: number) => number
 }
 
-export type Prediction =
+type Prediction =
   /** Absent latencies do not exist for this role, or for answers of one token. */
   | {
       readonly kind: 'stable'

@@ -12,7 +12,7 @@ import { tpotMixture } from './tpot.ts'
 import { ttftMixture } from './ttft.ts'
 
 /** What the sequences hold together, in standard deviations from its mean: it lasts as long as they stay. */
-export interface ContextLevel {
+interface ContextLevel {
   readonly heavier: number
   readonly weight: number
 }
@@ -30,7 +30,7 @@ const threeLevels: readonly ContextLevel[] = [
  */
 const sizing: Readonly<Record<Metric, Tempering>> = { ttft: 'global', itl: 'local', tpot: 'local' }
 
-export interface UnifiedOptions {
+interface UnifiedOptions {
   readonly tempering?: Readonly<Record<Metric, Tempering>>
   /** Nodes that stand for k >= 2; nine lose less than a percent of capacity in nine of ten cases. */
   readonly groups?: number
