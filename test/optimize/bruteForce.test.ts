@@ -55,6 +55,28 @@ describe('planMix against brute force', () => {
     )
   })
 
+  it('is never short and hardly ever dearer than it must be where replicas share a router', () => {
+    const found = { optimal: 0, dearer: 0 }
+    for (const fixed of fc.sample(mixes, { numRuns: 1_500, seed: 5 })) {
+      const problem: MixProblem = {
+        ...fixed,
+        surviveReplicas: 0,
+        capacity: (classId, id, replicas) => fixed.capacity(classId, id, replicas) * (1.5 - 0.5 / replicas),
+      }
+      const best = bruteForce(problem)
+      if (isPositive(best.short)) continue
+      const plan = planned(problem)
+      expect(plan.status).toBe('optimal')
+      expect(plan.lowerBoundPerHour).toBeLessThanOrEqual(best.cost + 1e-6)
+      const cost = weighed(problem, plan)
+      expect(cost).toBeGreaterThanOrEqual(best.cost - 1e-6)
+      expect(cost).toBeLessThanOrEqual(1.25 * best.cost)
+      found[cost <= best.cost + 1e-6 ? 'optimal' : 'dearer']++
+    }
+    expect(found.optimal).toBeGreaterThan(200)
+    expect(found.dearer / found.optimal).toBeLessThan(0.02)
+  })
+
   it('plans the same for permuted classes, variants and pools', () => {
     const reversed = (problem: MixProblem): MixProblem => ({
       ...problem,

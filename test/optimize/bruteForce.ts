@@ -119,7 +119,9 @@ function maximizeServed(
   }
   for (const [index, variant] of problem.variants.entries()) {
     const work = (path: Path): number =>
-      path.variants.includes(index) ? 1 / problem.capacity(path.demand.id, variant.id, 1) : 0
+      path.variants.includes(index)
+        ? 1 / problem.capacity(path.demand.id, variant.id, Math.max(1, counts[index] ?? 1))
+        : 0
     add(counts[index] ?? 0, work)
     if (!sharesHold || variant.maxShare >= 1) continue
     for (const demand of problem.classes) {

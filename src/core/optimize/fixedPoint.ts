@@ -28,6 +28,9 @@ export type CapacityAt = (block: Block, classId: ClassId, variantId: VariantId, 
 
 const maxRounds = 12
 
+/** Each loss repeats all flows: with several the proof to the last digit takes seconds, to 0.1 % a fraction. */
+const withLosses: EngineLimits = { relativeGap: 1e-3, maxNodes: 200 }
+
 export function solveFixedPoint(
   instance: Instance,
   capacityAt: CapacityAt,
@@ -40,7 +43,7 @@ export function solveFixedPoint(
   let lowerBound = Number.NEGATIVE_INFINITY
   for (let lowered = 0; ; ) {
     const mix = buildProgram(instance, sizingAt(reference, capacityAt), lost)
-    const solved = solveInOrder(mix, engines, limits)
+    const solved = solveInOrder(mix, engines, lost.size > 0 ? withLosses : limits)
     if (solved.status !== 'solved') {
       return { status: 'failed', why: solved.status === 'failed' ? solved.why : 'no solution' }
     }

@@ -16,8 +16,11 @@ export type Verified =
 /** `alwaysFeasible`: the program has a solution by construction, so "infeasible" is an engine's error. */
 export type Feasibility = 'unknown' | 'alwaysFeasible'
 
-/** 32 variants take the small engine 20 ms at p95 and the large one ten times that (npm run bench:optimize). */
+/** 32 variants take the small engine 20 ms at p95 and the large one ten times that (bench/optimize.ts). */
 const smallIntegers = 40
+
+/** Rows times columns: the small engine's tableau is dense, and every node pays for all of it. */
+const smallTableau = 25_000
 
 export function solveVerified(
   program: LinearProgram,
@@ -26,7 +29,8 @@ export function solveVerified(
   feasibility: Feasibility,
 ): Verified {
   const integers = program.columns.filter((column) => column.integer && column.upper > column.lower).length
-  const order = integers <= smallIntegers ? [engines.small, engines.large] : [engines.large]
+  const isSmall = integers <= smallIntegers && program.rows.length * program.columns.length <= smallTableau
+  const order = isSmall ? [engines.small, engines.large] : [engines.large]
   let best: Verified = { status: 'failed', why: 'no engine was asked' }
   for (const engine of order) {
     const answer = checkAnswer(program, engine(program, limits))
