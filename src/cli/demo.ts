@@ -1,7 +1,6 @@
 // `mixscaler demo`: a simulated fleet under a day of traffic, scaled by the production path: its metrics are read,
 // `decide` decides, a real gRPC server answers, KEDA and the HPA are imitated in front of it.
 import { setTimeout as wait } from 'node:timers/promises'
-import { createCapacityMemo } from '../core/capacity/memo.ts'
 import { decide as decideWith } from '../core/decide.ts'
 import type { Decision } from '../core/decision.ts'
 import type { Observation } from '../core/observation.ts'
@@ -9,6 +8,7 @@ import { defaultObserveOptions, queryPlan } from '../core/observe/queries.ts'
 import type { PolicySet, ScalingPolicy } from '../core/policy.ts'
 import { resolveFrom } from '../core/profiles/library.ts'
 import { measuredProfiles } from '../core/profiles/measured.ts'
+import { createTools } from '../core/tools.ts'
 import { type DriverEvent, kedaDriver } from '../demo/kedaDriver.ts'
 import { kedaClient } from '../demo/kedaProtocol.ts'
 import { costOf, type Frame, play, type Stage } from '../demo/play.ts'
@@ -114,7 +114,7 @@ async function prepare({ seconds, speed, seed }: Options, signal: AbortSignal): 
   const policies = demoPolicies()
   const policy = onlyPolicy(policies)
   const untilSeconds = seconds * speed
-  const tools = { engines: await loadEngines(), memo: createCapacityMemo() }
+  const tools = createTools(await loadEngines())
   const decide: Decide = (set, state, observation) => decideWith(set, state, observation, tools)
 
   const rate = dayOfTraffic(untilSeconds)

@@ -1,11 +1,11 @@
 // `mixscaler plan`: what serve would decide, shown and not emitted. The same `decide`, over live metrics or over a
 // recorded observation; it starts without memory, as serve does, so nothing holds a target up.
 import { readFile } from 'node:fs/promises'
-import { createCapacityMemo } from '../core/capacity/memo.ts'
 import { decide } from '../core/decide.ts'
 import type { Decision } from '../core/decision.ts'
 import type { Observation } from '../core/observation.ts'
 import { emptyState } from '../core/state.ts'
+import { createTools } from '../core/tools.ts'
 import { parseObservation } from '../report/observationFile.ts'
 import { planJson, planYaml } from '../report/planDocument.ts'
 import { planTable } from '../report/planTable.ts'
@@ -64,7 +64,7 @@ export const plan = defineCommand({
     for (const warning of warnings) terminal.error(`warning: ${warning}\n`)
     const observation =
       file === undefined ? await observeOnce(values, policies, terminal) : await readObservation(file)
-    const tools = { engines: await loadEngines(), memo: createCapacityMemo() }
+    const tools = createTools(await loadEngines())
     const { decision } = decide(policies, emptyState, observation, tools)
     terminal.out(printed(decision, output, terminal))
     return exitCodeOf(decision)

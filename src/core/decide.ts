@@ -1,21 +1,15 @@
 // Read this first: from what is observed to what is emitted, on one screen. Pure: `observation.at` is the
 // only time it knows, and equal arguments give equal decisions, byte for byte.
-import type { CapacityMemo } from './capacity/memo.ts'
 import type { CostPerHour, Decision, PolicyDecision } from './decision.ts'
+import { freeGpus, plannableGpus } from './inventory.ts'
 import type { Observation } from './observation.ts'
-import type { Engines } from './optimize/engine.ts'
 import { plans } from './plan.ts'
 import type { PolicySet } from './policy.ts'
 import { isMissing, type Reading } from './reading.ts'
 import { settle } from './settle.ts'
 import type { State } from './state.ts'
-import { look } from './view.ts'
-
-export interface Tools {
-  readonly engines: Engines
-  /** Remembers answers between ticks. It saves time and changes nothing. */
-  readonly memo: CapacityMemo
-}
+import type { Tools } from './tools.ts'
+import { byUrgency, look } from './view.ts'
 
 export interface Decided {
   readonly decision: Decision
@@ -24,14 +18,16 @@ export interface Decided {
 
 export function decide(policies: PolicySet, state: State, observation: Observation, tools: Tools): Decided {
   // demand and capacity: what each policy's classes ask for, and what a replica of each variant carries
-  const views = policies.policies.map((policy) => look(policy, state, observation, tools.memo))
-  // optimize: the cheapest mix
-  const planned = plans(views, policies.pools, state, observation, tools.engines)
-  // stabilize: what may change now
-  const settled = views.map((view) =>
-    settle(view, planned.get(view.policy.id), state, observation, tools.engines),
-  )
-  const decisions = settled.map(({ decision }) => decision)
+  const views = policies.policies.map((policy) => look(policy, state, observation, tools.capacities))
+  // optimize: the cheapest mix within the GPUs there are
+  const gpus = plannableGpus(views, policies.pools, state, observation)
+  const planned = plans(views, gpus, tools)
+  // stabilize: what may change now; free GPUs go to the most urgent policy first
+  const free = freeGpus(views, gpus)
+  const settled = views
+    .toSorted(byUrgency)
+    .map((view) => settle(view, planned.get(view.policy.id), free, state, observation, tools.engines))
+  const decisions = settled.map(({ decision }) => decision).toSorted((x, y) => (x.id < y.id ? -1 : 1))
   return {
     decision: {
       at: observation.at,

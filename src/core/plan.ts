@@ -1,13 +1,12 @@
-// From what is seen to what is wanted: one mixed-integer program per policy, GPUs shared between policies.
-import type { Observation } from './observation.ts'
-import type { Engines } from './optimize/engine.ts'
+// From what is seen to what is wanted: the cheapest mix for every policy, pools shared between them.
+import type { Gpus } from './inventory.ts'
+import { type FleetModel, planFleet } from './optimize/fleet.ts'
+import { held } from './optimize/hold.ts'
 import type { MixFailure, MixPlan, MixPool, MixProblem } from './optimize/mix.ts'
-import { planMix } from './optimize/planMix.ts'
-import type { ClassId, PolicyId, Pool, Variant, VariantId } from './policy.ts'
-import { isMissing, valueOr } from './reading.ts'
+import type { ClassId, PolicyId, VariantId } from './policy.ts'
 import { rateOf } from './sizing.ts'
 import { highest } from './stabilize/hold.ts'
-import type { State } from './state.ts'
+import type { Tools } from './tools.ts'
 import type { PolicyView } from './view.ts'
 
 export interface PolicyPlan {
@@ -24,31 +23,29 @@ const switchingHorizonSeconds = 900
 /** An engine cannot report requests that no replica receives: such a class keeps one replica somewhere. */
 const leastEngineDemand = 1e-3
 
-/**
- * Plans the policies one after the other, the one with the most urgent class first. GPUs that run something keep
- * running it; what is free goes to whoever comes first.
- */
+/** Policies are planned apart where their pools hold all of it, together where they do not. */
 export function plans(
   views: readonly PolicyView[],
-  pools: readonly Pool[],
-  state: State,
-  observation: Observation,
-  engines: Engines,
+  plannable: Gpus,
+  { engines, plans: memo }: Tools,
 ): ReadonlyMap<PolicyId, PolicyPlan> {
-  const free = freeGpus(views, pools, state, observation)
+  const pools = [...plannable].map(([name, gpus]) => ({ name, gpus: Math.max(0, gpus) }))
+  const models = views
+    .filter((view) => view.seen.length > 0)
+    .map((view) => ({ id: view.policy.id, capacityKey: view.capacityKey, problem: problemOf(view) }))
+  const outcomes = new Map(planFleet(models, pools, engines, memo).plans)
   const planned = new Map<PolicyId, PolicyPlan>()
-  const inOrder = [...views].sort((x, y) => urgency(x) - urgency(y) || (x.policy.id < y.policy.id ? -1 : 1))
-  for (const view of inOrder) {
-    if (view.seen.length === 0) continue
-    const problem = problemOf(view, free)
-    const outcome = planMix(problem, engines)
-    planned.set(view.policy.id, { problem, outcome })
-    if (outcome.status !== 'failed') take(view, outcome, free)
+  for (const { id, problem } of models) {
+    const outcome = outcomes.get(id) ?? { status: 'failed', why: 'the fleet has no plan for it' }
+    const own = { ...problem, pools: leftFor(id, pools, models, outcomes) }
+    const kept = outcome.status === 'failed' ? outcome : (held(own, outcome, engines) ?? outcome)
+    outcomes.set(id, kept)
+    planned.set(id, { problem: own, outcome: kept })
   }
   return planned
 }
 
-function problemOf(view: PolicyView, free: ReadonlyMap<string, number>): MixProblem {
+function problemOf(view: PolicyView): MixProblem {
   const { behavior } = view.policy
   const classes = [...view.demand].map(([trafficClass, { window }]) => ({
     id: trafficClass.id,
@@ -76,7 +73,7 @@ function problemOf(view: PolicyView, free: ReadonlyMap<string, number>): MixProb
       maxShare: variant.maxShare,
       minShare: variant.minShare,
     })),
-    pools: poolsOf(view, free),
+    pools: [],
     ...(behavior.budgetPerHour === undefined ? {} : { budgetPerHour: behavior.budgetPerHour }),
     surviveReplicas: behavior.surviveReplicas,
     hpaTolerance: behavior.hpaTolerance,
@@ -90,55 +87,22 @@ function problemOf(view: PolicyView, free: ReadonlyMap<string, number>): MixProb
   }
 }
 
-function urgency(view: PolicyView): number {
-  return Math.min(...view.policy.classes.map((trafficClass) => trafficClass.priority))
-}
-
-/** Inventory less everything that runs or is asked for now; pools without a known inventory are absent. */
-function freeGpus(
-  views: readonly PolicyView[],
-  pools: readonly Pool[],
-  state: State,
-  observation: Observation,
-): Map<string, number> {
-  const free = new Map<string, number>()
-  for (const pool of pools) {
-    const discovered = observation.pools[pool.name]
-    const gpus =
-      pool.gpus ??
-      (discovered === undefined ? Number.POSITIVE_INFINITY : valueOr(discovered, Number.POSITIVE_INFINITY))
-    if (Number.isFinite(gpus)) free.set(pool.name, gpus)
-  }
-  const hold = (variant: Variant, replicas: number): void => {
-    const left = free.get(variant.pool)
-    if (left !== undefined) free.set(variant.pool, left - replicas * variant.accelerator.countPerReplica)
-  }
-  for (const view of views) {
-    for (const { variant, coming } of view.seen) hold(variant, coming)
-    for (const { variant } of view.unseen) {
-      const replicas = observation.variants[variant.id]?.replicas
-      const running = replicas === undefined || isMissing(replicas) ? 0 : replicas.ready + replicas.starting
-      hold(variant, Math.max(running, state.variants[variant.id]?.target ?? 0))
+/** What the plans of the others leave of each pool. */
+function leftFor(
+  id: PolicyId,
+  pools: readonly MixPool[],
+  models: readonly FleetModel[],
+  outcomes: ReadonlyMap<PolicyId, MixPlan | MixFailure>,
+): readonly MixPool[] {
+  const left = new Map(pools.map(({ name, gpus }) => [name, gpus]))
+  for (const other of models) {
+    const outcome = outcomes.get(other.id)
+    if (other.id === id || outcome === undefined || outcome.status === 'failed') continue
+    for (const variant of other.problem.variants) {
+      const gpus = left.get(variant.pool)
+      const taken = (outcome.replicas[variant.id] ?? 0) * variant.gpusPerReplica
+      if (gpus !== undefined) left.set(variant.pool, Math.max(0, gpus - taken))
     }
   }
-  return free
-}
-
-/** What a policy may use of each pool: its own replicas' GPUs and the free ones. */
-function poolsOf(view: PolicyView, free: ReadonlyMap<string, number>): readonly MixPool[] {
-  return [...free].map(([name, gpus]) => {
-    const own = view.seen
-      .filter(({ variant }) => variant.pool === name)
-      .reduce((sum, { variant, coming }) => sum + coming * variant.accelerator.countPerReplica, 0)
-    return { name, gpus: Math.max(0, own + gpus) }
-  })
-}
-
-/** GPUs for growth are taken; what a plan gives back becomes free only once it has really gone. */
-function take(view: PolicyView, plan: MixPlan, free: Map<string, number>): void {
-  for (const { variant, coming } of view.seen) {
-    const grown = Math.max(0, (plan.replicas[variant.id] ?? 0) - coming)
-    const left = free.get(variant.pool)
-    if (left !== undefined) free.set(variant.pool, left - grown * variant.accelerator.countPerReplica)
-  }
+  return [...left].map(([name, gpus]) => ({ name, gpus }))
 }

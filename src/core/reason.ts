@@ -27,6 +27,7 @@ export type Reason =
   | { readonly kind: 'notWorthIt'; readonly savingPerHour: number }
   | { readonly kind: 'holdDown'; readonly wanted: number; readonly untilSecond: number }
   | { readonly kind: 'holdUntilReady'; readonly wanted: number; readonly waitingFor: string }
+  | { readonly kind: 'waitsForGpus'; readonly wanted: number; readonly pool: string }
   | { readonly kind: 'stepLimit'; readonly wanted: number; readonly limit: number }
   | { readonly kind: 'deadBand'; readonly wanted: number; readonly reachable: number }
   | { readonly kind: 'holdMissing'; readonly signal: string; readonly missing: MissingReason }
@@ -36,10 +37,11 @@ export type Reason =
   | {
       readonly kind: 'deadlineLost'
       readonly class: string
+      /** Still undone at the deadline, by the plan. */
+      readonly requests: number
       readonly dueInSeconds: number
-      readonly lateRequests: number
-      /** On top of what is carried, to meet it. */
-      readonly moreRequestsPerSecond: number
+      /** What the plan leaves uncarried of the rate that meets every deadline; 0: what starts now comes too late. */
+      readonly morePerSecond: number
     }
   | {
       readonly kind: 'deadlineMissed'
@@ -108,6 +110,8 @@ export function sentence(reason: Reason): string {
       return `holds before going down to ${reason.wanted}: too little has been seen yet`
     case 'holdUntilReady':
       return `stays above ${reason.wanted} until ${reason.waitingFor} is ready`
+    case 'waitsForGpus':
+      return `waits for GPUs of pool ${reason.pool} to become free before going to ${reason.wanted}`
     case 'stepLimit':
       return `moves towards ${reason.wanted} by steps of at most ${reason.limit}`
     case 'deadBand':
@@ -121,7 +125,11 @@ export function sentence(reason: Reason): string {
     case 'shortfall':
       return `${rate(reason.requestsPerSecond)} of ${reason.class} cannot be carried`
     case 'deadlineLost':
-      return `about ${count(reason.lateRequests)} of the requests of ${reason.class} due in ${duration(reason.dueInSeconds)} will be late: ${rate(reason.moreRequestsPerSecond)} more would hold every deadline`
+      return `about ${count(reason.requests)} requests of ${reason.class} due in ${duration(reason.dueInSeconds)} will be late: ${
+        reason.morePerSecond > 0
+          ? `${rate(reason.morePerSecond)} more would be needed`
+          : 'what starts now comes too late'
+      }`
     case 'deadlineMissed':
       return `about ${count(reason.requests)} requests of ${reason.class} are past their deadline, by up to ${duration(reason.overdueSeconds)}`
     case 'outOfReach':

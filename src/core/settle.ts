@@ -11,6 +11,7 @@ import { type ClassId, type ScalingPolicy, serves, type TrafficClass, type Varia
 import { isMissing, missing, type Reading } from './reading.ts'
 import type { Reason } from './reason.ts'
 import { effectiveReplicas } from './stabilize/deadBand.ts'
+import { grantedCounts } from './stabilize/growth.ts'
 import { type Move, moves } from './stabilize/targets.ts'
 import type { ClassMemory, State, VariantMemory } from './state.ts'
 import type { PolicyView, SeenVariant, UnseenVariant } from './view.ts'
@@ -22,14 +23,17 @@ export interface Settled {
   readonly classes: Readonly<Record<ClassId, ClassMemory>>
 }
 
+/** `free` are the GPUs that nobody uses; what is granted here is taken out. */
 export function settle(
   view: PolicyView,
   planned: PolicyPlan | undefined,
+  free: Map<string, number>,
   state: State,
   observation: Observation,
   engines: Engines,
 ): Settled {
   const plan = planned === undefined || planned.outcome.status === 'failed' ? undefined : planned.outcome
+  const granted = grantedCounts(view.seen, plan?.replicas ?? {}, free)
   const moved =
     planned === undefined || plan === undefined
       ? new Map<VariantId, Move>()
@@ -37,6 +41,7 @@ export function settle(
           view.seen.map(({ variant, current, ready }) => ({
             variant,
             wanted: plan.replicas[variant.id] ?? 0,
+            granted: granted.get(variant.id) ?? 0,
             current,
             ready,
             lastTarget: state.variants[variant.id]?.target,

@@ -1,7 +1,7 @@
 // How much of each class one replica of each variant carries: puts policy, observed shape and profile together
 // into the capacity model's question.
-import type { CapacityMemo } from './capacity/memo.ts'
-import type { Capacity, ReplicaLimits, Shape, SizingGoal } from './capacity/question.ts'
+import { type CapacityMemo, capacityKey } from './capacity/memo.ts'
+import type { Capacity, CapacityQuestion, ReplicaLimits, Shape, SizingGoal } from './capacity/question.ts'
 import type { Observation } from './observation.ts'
 import {
   type LatencyBound,
@@ -26,6 +26,8 @@ export interface Sizing {
   readonly capacityOf: CapacityOf
   /** Classes whose SLO no replica can meet, however idle. They are sized by throughput: late beats never. */
   readonly outOfReach: ReadonlySet<TrafficClass>
+  /** Equal keys: equal capacities, at every count. */
+  readonly capacityKey: string
 }
 
 export function sizing(
@@ -35,50 +37,54 @@ export function sizing(
   observation: Observation,
   memo: CapacityMemo,
 ): Sizing {
-  const answer = (
-    trafficClass: TrafficClass,
-    variant: Variant,
-    replicas: number,
-    goal: SizingGoal,
-  ): Capacity =>
-    memo.capacityOf({
-      role: variant.role,
-      profile: variant.profile,
-      limits: limitsOf(variant, observation),
-      shape: shapeOf(trafficClass),
-      goal,
-      replicas,
-      dispersion: 1,
-      sloMargin: policy.behavior.sloMargin,
-      maxLoad: policy.behavior.maxLoad,
-    })
-  const withinSlo: CapacityOf = (trafficClass, variant, replicas) =>
-    serves(variant, trafficClass)
-      ? answer(trafficClass, variant, replicas, goalOf(trafficClass, variant, policy))
-      : {
-          kind: 'infeasible',
-          limitedBy: 'throughput',
-          why: `the policy does not let it serve ${trafficClass.name}`,
-        }
+  const question = (trafficClass: TrafficClass, variant: Variant, goal: SizingGoal): CapacityQuestion => ({
+    role: variant.role,
+    profile: variant.profile,
+    limits: limitsOf(variant, observation),
+    shape: shapeOf(trafficClass),
+    goal,
+    replicas: 1,
+    dispersion: 1,
+    sloMargin: policy.behavior.sloMargin,
+    maxLoad: policy.behavior.maxLoad,
+  })
+  const withinSlo = (trafficClass: TrafficClass, variant: Variant): CapacityQuestion =>
+    question(trafficClass, variant, goalOf(trafficClass, variant, policy))
+  const serving = (trafficClass: TrafficClass) => variants.filter((variant) => serves(variant, trafficClass))
   const outOfReach = new Set(
-    policy.classes.filter((trafficClass) => !canBeServed(trafficClass, variants, withinSlo)),
+    policy.classes.filter(
+      (trafficClass) =>
+        !makesAWhole(
+          serving(trafficClass).filter(
+            (variant) => memo.capacityOf(withinSlo(trafficClass, variant)).kind === 'feasible',
+          ),
+        ),
+    ),
   )
+  const asked = (trafficClass: TrafficClass, variant: Variant): CapacityQuestion =>
+    outOfReach.has(trafficClass)
+      ? question(trafficClass, variant, { kind: 'throughput' })
+      : withinSlo(trafficClass, variant)
   return {
     outOfReach,
     capacityOf: (trafficClass, variant, replicas) =>
-      outOfReach.has(trafficClass) && serves(variant, trafficClass)
-        ? answer(trafficClass, variant, replicas, { kind: 'throughput' })
-        : withinSlo(trafficClass, variant, replicas),
+      serves(variant, trafficClass)
+        ? memo.capacityOf({ ...asked(trafficClass, variant), replicas })
+        : notAllowed(trafficClass),
+    capacityKey: policy.classes
+      .flatMap((trafficClass) =>
+        serving(trafficClass).map((variant) => capacityKey(asked(trafficClass, variant))),
+      )
+      .join(),
   }
 }
 
-/** By one unified variant, or by a prefill and a decode variant of one transfer group. */
-function canBeServed(
-  trafficClass: TrafficClass,
-  variants: readonly Variant[],
-  capacityOf: CapacityOf,
-): boolean {
-  const able = variants.filter((variant) => capacityOf(trafficClass, variant, 1).kind === 'feasible')
+function notAllowed({ name }: TrafficClass): Capacity {
+  return { kind: 'infeasible', limitedBy: 'throughput', why: `the policy does not let it serve ${name}` }
+}
+
+/** One unified variant, or a prefill and a decode variant of one transfer group. */
+function makesAWhole(able: readonly Variant[]): boolean {
   return able.some(
     ({ role, transferGroup }) =>
       role === 'unified' ||

@@ -47,6 +47,13 @@ export interface UnseenVariant {
   readonly why: Missing
 }
 
+/** The policy with the most urgent class first. */
+export function byUrgency(x: PolicyView, y: PolicyView): number {
+  const urgency = ({ policy }: PolicyView): number =>
+    Math.min(...policy.classes.map(({ priority }) => priority))
+  return urgency(x) - urgency(y) || (x.policy.id < y.policy.id ? -1 : 1)
+}
+
 export function look(
   policy: ScalingPolicy,
   state: State,

@@ -1,7 +1,7 @@
 // Why a plan is as it is, as reasons: per variant what it carries and what limits it, per policy what is asked
 // and what is short.
 import type { VariantDecision } from './decision.ts'
-import { lateRequests } from './demand/deadlines.ts'
+import { lostDeadline, overdueWork } from './demand/deadlines.ts'
 import type { Binding, MixPlan } from './optimize/mix.ts'
 import type { TrafficClass, VariantId } from './policy.ts'
 import type { Reason } from './reason.ts'
@@ -66,7 +66,7 @@ export function policyReasons(
     if (view.outOfReach.has(trafficClass)) reasons.push({ kind: 'outOfReach', class: trafficClass.name })
     const short = plan?.shortfall[trafficClass.id] ?? 0
     if (short > 0) reasons.push({ kind: 'shortfall', class: trafficClass.name, requestsPerSecond: short })
-    reasons.push(...deadlineReasons(trafficClass, view, short))
+    if (plan !== undefined) reasons.push(...deadlineReasons(trafficClass, view, highest(window), short))
   }
   for (const [trafficClass, why] of view.missingDemand) {
     reasons.push({ kind: 'holdMissing', signal: `the demand of ${trafficClass.name}`, missing: why.missing })
@@ -76,26 +76,36 @@ export function policyReasons(
   return reasons
 }
 
-/** Which deadline is past, and which one ahead will be lost by what the plan leaves uncarried. */
-function deadlineReasons(trafficClass: TrafficClass, view: PolicyView, short: number): readonly Reason[] {
+/** What is past its deadline, and which deadline ahead will be lost by what the plan carries. */
+function deadlineReasons(
+  trafficClass: TrafficClass,
+  view: PolicyView,
+  plannedPerSecond: number,
+  short: number,
+): readonly Reason[] {
+  const tolerant = view.tolerant.get(trafficClass)
+  if (tolerant === undefined) return []
+  const { queue, supply, requestsPerSecond } = tolerant
   const reasons: Reason[] = []
-  const { ledger, needed } = view.tolerant.get(trafficClass) ?? {}
-  if (ledger === undefined || needed === undefined) return reasons
-  const { name } = trafficClass
-  const { binding, overdue } = needed
+  const overdue = overdueWork(queue)
   if (overdue !== undefined) {
-    const { requests, dueAt } = overdue
-    reasons.push({ kind: 'deadlineMissed', class: name, requests, overdueSeconds: ledger.at - dueAt })
+    reasons.push({
+      kind: 'deadlineMissed',
+      class: trafficClass.name,
+      requests: overdue.requests,
+      overdueSeconds: queue.at - overdue.dueAt,
+    })
   }
-  const planned = highest(view.demand.get(trafficClass)?.window ?? [])
-  const carried = planned - Math.max(0, short - planned * view.policy.behavior.headroom)
-  if (binding !== undefined && binding.requestsPerSecond > carried) {
+  // Headroom goes short first.
+  const carried = Math.min(plannedPerSecond, plannedPerSecond * (1 + view.policy.behavior.headroom) - short)
+  const lost = lostDeadline(queue, supply, carried)
+  if (lost !== undefined) {
     reasons.push({
       kind: 'deadlineLost',
-      class: name,
-      dueInSeconds: binding.dueAt - ledger.at,
-      lateRequests: lateRequests(binding, carried),
-      moreRequestsPerSecond: binding.requestsPerSecond - carried,
+      class: trafficClass.name,
+      requests: lost.requests,
+      dueInSeconds: lost.dueAt - queue.at,
+      morePerSecond: Math.max(0, requestsPerSecond - carried),
     })
   }
   return reasons

@@ -380,3 +380,36 @@ it('gives the same bytes for the same input', () => {
   expect(JSON.stringify(first)).toBe(JSON.stringify(second))
   expect(isMissing(variantOf(first, 'h100').target)).toBe(false)
 })
+
+describe('GPUs that move from one policy to another', () => {
+  it('are asked for by the second only when the first has really let them go', () => {
+    const chat = policy([variant('chat', { id: 'chat/first/chat', replicas: { min: 1, max: 8 } })], {
+      id: 'chat/first',
+      name: 'first',
+    })
+    const low = policy([variant('low', { id: 'chat/second/low', replicas: { min: 1, max: 8 } })], {
+      id: 'chat/second',
+      name: 'second',
+      classes: [trafficClass('bulk', { id: 'chat/second/bulk', priority: 5 })],
+    })
+    const observation = (at: number, first: number, second: number) => ({
+      ...observe(at, {}),
+      variants: { 'chat/first/chat': signals(first, 280), 'chat/second/low': signals(second, 120) },
+    })
+    const steps = story(policySet([chat, low], [{ name: 'h100', gpus: 8 }]), [
+      observation(0, 2, 6),
+      observation(200, 2, 6),
+      observation(215, 2, 1),
+    ])
+    for (const step of steps) {
+      const sum = Number(variantOf(step, 'chat').target) + Number(variantOf(step, 'low').target)
+      expect(sum).toBeLessThanOrEqual(8)
+    }
+    expect(variantOf(steps[1], 'chat')).toMatchObject({ wanted: 7, target: 2 })
+    expect(variantOf(steps[1], 'chat').reasons.map(sentence)).toContain(
+      'waits for GPUs of pool h100 to become free before going to 7',
+    )
+    expect(variantOf(steps[1], 'low').target).toBe(1) // priority 0 is served first
+    expect(variantOf(steps[2], 'chat').target).toBe(7)
+  })
+})

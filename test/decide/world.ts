@@ -1,6 +1,6 @@
 // Small policies and observations for the decision's tests, as plain values.
-import { createCapacityMemo } from '../../src/core/capacity/memo.ts'
-import { type Decided, decide, type Tools } from '../../src/core/decide.ts'
+
+import { type Decided, decide } from '../../src/core/decide.ts'
 import type { VariantDecision } from '../../src/core/decision.ts'
 import type { Histogram } from '../../src/core/histogram.ts'
 import type { ClassSignals, Observation, VariantSignals } from '../../src/core/observation.ts'
@@ -8,9 +8,10 @@ import type { Behavior, PolicySet, ScalingPolicy, TrafficClass, Variant } from '
 import type { Profile } from '../../src/core/profile.ts'
 import { type Missing, missing } from '../../src/core/reading.ts'
 import { emptyState, type State } from '../../src/core/state.ts'
+import { createTools, type Tools } from '../../src/core/tools.ts'
 import { loadEngines } from '../../src/solvers/engines.ts'
 
-export const tools: Tools = { engines: await loadEngines(), memo: createCapacityMemo() }
+export const tools: Tools = createTools(await loadEngines())
 
 /** An 8B model on one H100 (the reference model `l8` of docs/MODEL.md) and a card a third as fast. */
 export const h100: Profile = {

@@ -5,6 +5,8 @@ import type { Reason } from '../reason.ts'
 export interface Candidate {
   readonly variant: Variant
   readonly wanted: number
+  /** Of the wanted ones, those that GPUs are free for. */
+  readonly granted: number
   /** Replicas there are, starting ones included, and how many of them are ready. */
   readonly current: number
   readonly ready: number
@@ -53,10 +55,12 @@ function targetOf(drafts: ReadonlyMap<VariantId, Move>, id: VariantId): number {
   return drafts.get(id)?.target ?? 0
 }
 
-function draft({ wanted, current }: Candidate, behavior: Behavior): Move {
-  const target = withinSteps(wanted, current, behavior)
-  const limit = Math.abs(target - current)
-  return { target, reasons: target === wanted ? [] : [{ kind: 'stepLimit', wanted, limit }] }
+function draft({ variant, wanted, granted, current }: Candidate, behavior: Behavior): Move {
+  const target = withinSteps(granted, current, behavior)
+  const reasons: Reason[] = []
+  if (granted < wanted) reasons.push({ kind: 'waitsForGpus', wanted, pool: variant.pool })
+  if (target !== granted) reasons.push({ kind: 'stepLimit', wanted, limit: Math.abs(target - current) })
+  return { target, reasons }
 }
 
 function withinSteps(wanted: number, current: number, { stepLimits }: Behavior): number {
