@@ -53,6 +53,7 @@ function fleets(): void {
   const cases = [
     { models: 100, regions: 20, scarce: 8 },
     { models: 100, regions: 5, scarce: 4 },
+    { models: 100, regions: 1, scarce: 1 },
     { models: 300, regions: 60, scarce: 8 },
     { models: 1000, regions: 200, scarce: 0 },
   ]
@@ -69,7 +70,7 @@ function fleets(): void {
     })
     if (plan === undefined) continue
     const label = `${count} x 8, ${scarce === 0 ? 'loose' : `1 pool in ${scarce} scarce, ${regions} regions`}`
-    const gap = (100 * (plan.objective / plan.lowerBound - 1)).toFixed(3)
+    const gap = plan.lowerBound > 0 ? (100 * (plan.objective / plan.lowerBound - 1)).toFixed(3) : '-'
     const coupled = plan.coupled.map((group) => group.length)
     const short = [...plan.plans.values()].filter((one) => one.status !== 'optimal').length
     console.log(
@@ -177,7 +178,8 @@ function asModels(problems: readonly MixProblem[]): readonly FleetModel[] {
 
 function changed(problems: readonly MixProblem[]): readonly MixProblem[] {
   return problems.map((problem, index) =>
-    index % 20 === 7
+    // One in twenty, spread over the regions.
+    (index + Math.floor(index / 20)) % 20 === 7
       ? {
           ...problem,
           classes: problem.classes.map((x) => ({ ...x, requestsPerSecond: 1.07 * x.requestsPerSecond })),
