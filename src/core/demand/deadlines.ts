@@ -2,9 +2,17 @@
 // Rosier, Howell 1990), solved for the rate. Worked: 3,600 requests due in 1 h and 3,600 more due in 1.5 h need
 // max(3600/3600, 7200/5400) = 1.33 per second: the later deadline binds.
 
+/** What waits at `at`, seconds since the epoch like all instants here. */
+export interface Queue {
+  readonly at: number
+  /** By deadline. */
+  readonly work: readonly DueWork[]
+  /** How long before its deadline an engine has to begin a request. */
+  readonly requestSeconds: number
+}
+
 export interface DueWork {
   readonly requests: number
-  /** Seconds since the epoch. */
   readonly dueAt: number
 }
 
@@ -18,84 +26,80 @@ export interface Supply {
   readonly startupSeconds: number
 }
 
-export interface RateByDeadline {
-  readonly requestsPerSecond: number
-  /** Of the deadlines ahead, the one that needs the highest rate. */
-  readonly binding?: BindingDeadline
-  readonly overdue?: DueWork
-}
-
-export interface BindingDeadline {
-  readonly dueAt: number
-  readonly requestsPerSecond: number
-  /** How long that rate has to last. */
-  readonly servingSeconds: number
-}
-
 /** Nothing is ordered to be done in less than this: what is overdue, or as good as due, is spread over it. */
 export const overdueDrainSeconds = 60
 
-/** How often the rate is asked for: what is already served that fast goes on until it is done. */
+/** From one answer to the next: a new rate holds for this long, and what is served that fast goes on until it is done. */
 export const tickSeconds = 15
 
-/**
- * `work` is sorted by deadline; `marginSeconds` is how long before its deadline a request has to leave the queue.
- * Non-decreasing in any amount of work and, where nothing is served, in time.
- */
-export function rateByDeadline(
-  work: readonly DueWork[],
-  at: number,
-  marginSeconds: number,
-  supply: Supply,
-): RateByDeadline {
+/** Requests per second. Non-decreasing in any amount of work and, where nothing is served, in time. */
+export function rateByDeadline({ at, work, requestSeconds }: Queue, supply: Supply): number {
   let requests = 0
-  let requestsPerSecond = 0
-  let binding: BindingDeadline | undefined
-  let overdue: DueWork | undefined
+  let rate = 0
   for (const lot of work) {
     requests += lot.requests
-    const need = needed(requests, lot.dueAt - at - marginSeconds, supply)
-    requestsPerSecond = Math.max(requestsPerSecond, need.requestsPerSecond)
-    if (lot.dueAt <= at) overdue = { requests, dueAt: overdue?.dueAt ?? lot.dueAt }
-    else if (need.requestsPerSecond > (binding?.requestsPerSecond ?? 0)) {
-      binding = { dueAt: lot.dueAt, ...need }
-    }
+    rate = Math.max(rate, needed(requests, lot.dueAt - at - requestSeconds - tickSeconds, supply))
   }
-  return {
-    requestsPerSecond,
-    ...(binding === undefined ? {} : { binding }),
-    ...(overdue === undefined ? {} : { overdue }),
-  }
+  return rate
 }
 
-/** Requests that miss the deadline when only this many per second are carried. */
-export function lateRequests(binding: BindingDeadline, carriedPerSecond: number): number {
-  return Math.max(0, binding.requestsPerSecond - carriedPerSecond) * binding.servingSeconds
+/** All that is past its deadline, and the oldest deadline of it. */
+export function overdueWork({ at, work }: Queue): DueWork | undefined {
+  const overdue = work.filter(({ dueAt }) => dueAt <= at)
+  const [oldest] = overdue
+  if (oldest === undefined) return undefined
+  return { requests: overdue.reduce((sum, { requests }) => sum + requests, 0), dueAt: oldest.dueAt }
 }
-
-type Need = Omit<BindingDeadline, 'dueAt'>
 
 /**
- * The smallest r with min(r, ready) C + min(r, coming) (S - C) + r (T - S) >= W, for W requests within T seconds, C until what
- * starts now is ready and S until what is ordered now is. The left side is concave in r and made of three lines, so r is
- * the largest of the three rates at which a line reaches W.
+ * Of the deadlines ahead, the one by which most requests are still undone when `carriedPerSecond` is all that is
+ * ordered; undefined where less than one request is late. `requests` are the late ones.
  */
-function needed(requests: number, seconds: number, supply: Supply): Need {
-  const { ready, coming, comingInSeconds, startupSeconds } = supply
-  const servedFirst = ready * comingInSeconds
-  const servedBefore = servedFirst + coming * Math.max(0, startupSeconds - comingInSeconds)
-  const later = [
-    over(requests, seconds),
-    over(requests - servedFirst, seconds - comingInSeconds),
-    over(requests - servedBefore, seconds - startupSeconds),
-  ]
-  const asOrdered = later.reduce((x, y) => (y.requestsPerSecond > x.requestsPerSecond ? y : x))
-  const servingSeconds = Math.max(seconds, tickSeconds)
-  const asServed = { requestsPerSecond: Math.min(ready, requests / servingSeconds), servingSeconds }
-  return asServed.requestsPerSecond > asOrdered.requestsPerSecond ? asServed : asOrdered
+export function lostDeadline(
+  { at, work, requestSeconds }: Queue,
+  supply: Supply,
+  carriedPerSecond: number,
+): DueWork | undefined {
+  let requests = 0
+  let lost: DueWork | undefined
+  for (const lot of work) {
+    requests += lot.requests
+    const late = requests - servedWithin(lot.dueAt - at - requestSeconds, carriedPerSecond, supply)
+    if (lot.dueAt > at && late >= 1 && late > (lost?.requests ?? 0)) {
+      lost = { requests: late, dueAt: lot.dueAt }
+    }
+  }
+  return lost
 }
 
-function over(requests: number, seconds: number): Need {
-  const servingSeconds = Math.max(seconds, overdueDrainSeconds)
-  return { requestsPerSecond: Math.max(0, requests) / servingSeconds, servingSeconds }
+/**
+ * Requests served within `seconds` when `rate` is ordered now: what is ready serves until more comes, that until what is
+ * ordered now has started.
+ */
+function servedWithin(seconds: number, rate: number, supply: Supply): number {
+  const { ready, coming, comingInSeconds, startupSeconds } = supply
+  const first = Math.max(0, Math.min(seconds, comingInSeconds, startupSeconds))
+  const second = Math.max(0, Math.min(seconds, startupSeconds)) - first
+  const third = Math.max(0, seconds) - first - second
+  return Math.min(rate, ready) * first + Math.min(rate, coming) * second + rate * third
+}
+
+/**
+ * The smallest rate whose `servedWithin` reaches `requests`. As a function of the rate that is concave and made of three
+ * lines, so it is the largest of the three rates at which a line reaches them.
+ */
+function needed(requests: number, seconds: number, supply: Supply): number {
+  const { ready, coming, comingInSeconds, startupSeconds } = supply
+  const untilMoreComes = ready * comingInSeconds
+  const untilStarted = untilMoreComes + coming * (startupSeconds - comingInSeconds)
+  return Math.max(
+    over(requests, seconds),
+    over(requests - untilMoreComes, seconds - comingInSeconds),
+    over(requests - untilStarted, seconds - startupSeconds),
+    Math.min(ready, requests / Math.max(seconds, tickSeconds)),
+  )
+}
+
+function over(requests: number, seconds: number): number {
+  return Math.max(0, requests) / Math.max(seconds, overdueDrainSeconds)
 }

@@ -45,7 +45,7 @@ export function classDemand(
     )
     demand[trafficClass.id] = isMissing(tolerant)
       ? { requestsPerSecond: tolerant }
-      : { requestsPerSecond: tolerant.needed.requestsPerSecond, tolerant }
+      : { requestsPerSecond: tolerant.requestsPerSecond, tolerant }
   }
   for (const trafficClass of policy.classes) {
     if (trafficClass.demand.kind !== 'engine') continue

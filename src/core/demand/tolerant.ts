@@ -2,12 +2,14 @@
 // that still meets all of them.
 import type { ClassSignals } from '../observation.ts'
 import { isMissing, type Missing, missing, type Reading } from '../reading.ts'
-import { type DueWork, type RateByDeadline, rateByDeadline, type Supply, tickSeconds } from './deadlines.ts'
+import { type Queue, rateByDeadline, type Supply } from './deadlines.ts'
 import { enter, type Ledger, type WorkLeft } from './ledger.ts'
 
 export interface TolerantDemand {
+  readonly requestsPerSecond: number
   readonly ledger: Ledger
-  readonly needed: RateByDeadline
+  readonly queue: Queue
+  readonly supply: Supply
 }
 
 /** One request of the class. */
@@ -37,13 +39,12 @@ export function tolerantDemand(
     { at, arrivingPerSecond: isMissing(arriving) ? 0 : Math.max(0, arriving) * outputTokens, left },
     completeWithinSeconds,
   )
-  const work = entered.lots.map(
-    ({ tokens, since }): DueWork => ({
-      requests: tokens / outputTokens,
-      dueAt: since + completeWithinSeconds,
-    }),
-  )
-  return { ledger: entered, needed: rateByDeadline(work, at, size.seconds + tickSeconds, supply) }
+  const work = entered.lots.map(({ tokens, since }) => ({
+    requests: tokens / outputTokens,
+    dueAt: since + completeWithinSeconds,
+  }))
+  const queue = { at, work, requestSeconds: size.seconds }
+  return { requestsPerSecond: rateByDeadline(queue, supply), ledger: entered, queue, supply }
 }
 
 /** Arrivals alone do not say what is left of them: what the ready replicas carry of the class is taken as served. */
