@@ -70,7 +70,7 @@ function fleets(): void {
     })
     if (plan === undefined) continue
     const label = `${count} x 8, ${scarce === 0 ? 'loose' : `1 pool in ${scarce} scarce, ${regions} regions`}`
-    const gap = plan.lowerBound > 0 ? (100 * (plan.objective / plan.lowerBound - 1)).toFixed(3) : "-"
+    const gap = plan.lowerBound > 0 ? (100 * (plan.objective / plan.lowerBound - 1)).toFixed(3) : '-'
     const coupled = plan.coupled.map((group) => group.length)
     const short = [...plan.plans.values()].filter((one) => one.status !== 'optimal').length
     console.log(
