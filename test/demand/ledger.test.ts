@@ -134,6 +134,7 @@ describe('a restart', () => {
       .reduce<Ledger>((known, now) => enter(known, seen(now.at, sumOf(now.queue)), hour), {
         at: 1_000_000,
         lots: [],
+        servedPerSecond: 0,
       })
     expect(replayed.lots).toEqual(ledger.lots)
     expect(replayed.at).toBe(at)

@@ -38,7 +38,10 @@ function world(start: number, changes: Partial<LoopPorts> = {}): World {
       states.push(state)
       return {
         decision: decisionOf(policies, at, 2),
-        state: { ...emptyState, classes: { 'chat/llama/chat': { ledger: { at, lots: [] } } } },
+        state: {
+          ...emptyState,
+          classes: { 'chat/llama/chat': { ledger: { at, lots: [], servedPerSecond: 0 } } },
+        },
       }
     },
     publish: (decision) => published.push(decision),
@@ -77,7 +80,7 @@ test('each decision is given the state of the one before', async () => {
   await loop.tick(1020, never)
   expect(states).toEqual([
     emptyState,
-    { ...emptyState, classes: { 'chat/llama/chat': { ledger: { at: 1005, lots: [] } } } },
+    { ...emptyState, classes: { 'chat/llama/chat': { ledger: { at: 1005, lots: [], servedPerSecond: 0 } } } },
   ])
 })
 
@@ -163,7 +166,9 @@ test('a decision that throws leaves the last one and its state standing', async 
   expect(published.map(({ at }) => at)).toEqual([1005])
   broken = false
   await loop.tick(1035, never)
-  expect(states.at(-1)?.classes).toEqual({ 'chat/llama/chat': { ledger: { at: 1005, lots: [] } } })
+  expect(states.at(-1)?.classes).toEqual({
+    'chat/llama/chat': { ledger: { at: 1005, lots: [], servedPerSecond: 0 } },
+  })
 })
 
 test('a clock that jumps ahead skips ticks; nothing is made up for', async () => {

@@ -49,7 +49,9 @@ export function classDemand(
   }
   for (const trafficClass of policy.classes) {
     if (trafficClass.demand.kind !== 'engine') continue
-    demand[trafficClass.id] = { requestsPerSecond: engineDemand(policy, trafficClass, seen, observation) }
+    demand[trafficClass.id] = {
+      requestsPerSecond: engineDemand(policy, trafficClass, seen, observation, demand),
+    }
   }
   return demand
 }
@@ -64,6 +66,7 @@ function engineDemand(
   trafficClass: TrafficClass,
   seen: readonly Variant[],
   observation: Observation,
+  known: Readonly<Record<ClassId, ClassDemand>>,
 ): Reading {
   const entrances = seen.filter((variant) => variant.role !== 'decode')
   const mine = entrances.filter((variant) => serves(variant, trafficClass))
@@ -83,7 +86,7 @@ function engineDemand(
   for (const other of policy.classes) {
     if (other.demand.kind !== 'query') continue
     if (!mine.some((variant) => serves(variant, other))) continue
-    const queried = observation.classes[other.id]?.requestsPerSecond ?? 0
+    const queried = sentToEngines(other, observation, known)
     if (isMissing(queried)) continue // unknown: leave it in, the safe side
     const elsewhere = entrances
       .filter((variant) => serves(variant, other) && !serves(variant, trafficClass))
@@ -92,6 +95,17 @@ function engineDemand(
     requestsPerSecond -= Math.max(0, queried - elsewhere)
   }
   return Math.max(0, requestsPerSecond)
+}
+
+/** What arrives of a class at its engines; from a backlog that is what leaves it. */
+function sentToEngines(
+  { id, demand }: TrafficClass,
+  observation: Observation,
+  known: Readonly<Record<ClassId, ClassDemand>>,
+): Reading {
+  const waits = demand.kind === 'query' && demand.backlogTokens !== undefined
+  if (waits) return known[id]?.tolerant?.servedPerSecond ?? missing('noSeries', 'the backlog')
+  return observation.classes[id]?.requestsPerSecond ?? 0
 }
 
 function arrivalsAt(variant: Variant, observation: Observation): Reading {

@@ -14,6 +14,8 @@ export interface Ledger {
   readonly at: number
   /** Oldest first. */
   readonly lots: readonly Lot[]
+  /** Tokens per second that were served, smoothed as the engines' own rates are. */
+  readonly servedPerSecond: number
 }
 
 export interface WorkReading {
@@ -30,6 +32,9 @@ export type WorkLeft =
 
 /** Lots that came within one such part of the window stand as one, as old as its oldest. */
 const binsPerWindow = 48
+
+/** Time constant of `servedPerSecond`: about the window of the rates that it is compared with. */
+const servedSeconds = 60
 
 /**
  * The ledger after a reading. What arrives, and a backlog above what the ledger expects, came at an unknown moment since
@@ -50,7 +55,13 @@ export function enter(
     left.kind === 'seen' ? left.tokens : Math.max(0, expected - left.tokensPerSecond * (at - since))
   const fresh = { tokens: came + Math.max(0, remaining - expected), since }
   const lots = newest([...old, fresh], remaining)
-  return { at, lots: binned(lots, at, completeWithinSeconds) }
+  const before = ledger?.servedPerSecond ?? 0
+  const served = at > since ? Math.max(0, expected - remaining) / (at - since) : before
+  return {
+    at,
+    lots: binned(lots, at, completeWithinSeconds),
+    servedPerSecond: before + (served - before) * -Math.expm1((since - at) / servedSeconds),
+  }
 }
 
 function total(lots: readonly Lot[]): number {

@@ -10,6 +10,8 @@ export interface TolerantDemand {
   readonly ledger: Ledger
   readonly queue: Queue
   readonly supply: Supply
+  /** Of this class the engines work on so many requests per second: what has left the queue, as far as the plan sent it. */
+  readonly servedPerSecond: number
 }
 
 /** One request of the class. */
@@ -44,7 +46,13 @@ export function tolerantDemand(
     dueAt: since + completeWithinSeconds,
   }))
   const queue = { at, work, requestSeconds: size.seconds }
-  return { requestsPerSecond: rateByDeadline(queue, supply), ledger: entered, queue, supply }
+  return {
+    requestsPerSecond: rateByDeadline(queue, supply),
+    ledger: entered,
+    queue,
+    supply,
+    servedPerSecond: Math.min(supply.ready, entered.servedPerSecond / outputTokens),
+  }
 }
 
 /** Arrivals alone do not say what is left of them: what the ready replicas carry of the class is taken as served. */
