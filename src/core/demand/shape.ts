@@ -10,8 +10,8 @@ import { isMissing, type Reading } from '../reading.ts'
 /** Bins per histogram: twelve lose under a percent of capacity against the full sample (docs/MODEL.md). */
 const binCount = 12
 
-/** A shape stands this long, unless the work per request moves by more than `materialChange` before that. */
-const shapeSeconds = 120
+/** A shape stands as long as the window it is read over, unless the work per request moves by more than `materialChange` before that. */
+const shapeSeconds = 300
 const materialChange = 0.1
 
 export interface ClassShape {
