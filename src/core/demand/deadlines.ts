@@ -27,10 +27,10 @@ export interface Supply {
 }
 
 /** Nothing is ordered to be done in less than this: what is overdue, or as good as due, is spread over it. */
-export const overdueDrainSeconds = 60
+const overdueDrainSeconds = 60
 
-/** From one answer to the next: a new rate holds for this long, and what is served that fast goes on until it is done. */
-export const tickSeconds = 15
+/** From one answer to the next, by default: so long may work wait before the rate knows of it. */
+const tickSeconds = 15
 
 /** Requests per second. Non-decreasing in any amount of work and, where nothing is served, in time. */
 export function rateByDeadline({ at, work, requestSeconds }: Queue, supply: Supply): number {
@@ -86,7 +86,7 @@ function servedWithin(seconds: number, rate: number, supply: Supply): number {
 
 /**
  * The smallest rate whose `servedWithin` reaches `requests`. As a function of the rate that is concave and made of three
- * lines, so it is the largest of the three rates at which a line reaches them.
+ * lines, so it is the largest of the three rates at which a line reaches them. What is ready goes on to the last tick.
  */
 function needed(requests: number, seconds: number, supply: Supply): number {
   const { ready, coming, comingInSeconds, startupSeconds } = supply
