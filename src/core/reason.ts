@@ -16,6 +16,8 @@ export type Reason =
   | { readonly kind: 'atMin'; readonly min: number }
   | { readonly kind: 'atMax'; readonly max: number }
   | { readonly kind: 'poolFull'; readonly pool: string; readonly gpus: number }
+  | { readonly kind: 'lossNotCovered'; readonly requestsPerSecond: number }
+  | { readonly kind: 'shareNotReached'; readonly class: string }
   | { readonly kind: 'overBudget'; readonly perHour: number }
   | { readonly kind: 'notNeeded' }
   | {
@@ -98,6 +100,10 @@ export function sentence(reason: Reason): string {
       return `at its maximum of ${reason.max}`
     case 'poolFull':
       return `pool ${reason.pool} has no more than ${reason.gpus} GPUs`
+    case 'lossNotCovered':
+      return `losing replicas of it would leave ${rate(reason.requestsPerSecond)} uncarried`
+    case 'shareNotReached':
+      return `cannot be given its minimum share of ${reason.class}`
     case 'overBudget':
       return `the budget of $${reason.perHour.toFixed(2)}/h is spent`
     case 'notNeeded':

@@ -3,7 +3,7 @@
 import type { VariantDecision } from './decision.ts'
 import { lostDeadline, overdueWork } from './demand/deadlines.ts'
 import type { Binding, MixPlan } from './optimize/mix.ts'
-import type { TrafficClass, VariantId } from './policy.ts'
+import type { ClassId, TrafficClass, VariantId } from './policy.ts'
 import type { Reason } from './reason.ts'
 import { highest } from './stabilize/hold.ts'
 import type { PolicyView } from './view.ts'
@@ -34,12 +34,20 @@ export function variantReasons(
   for (const bound of plan.binding) {
     if (bound.kind === 'min' && bound.variant === id) reasons.push({ kind: 'atMin', min: bound.replicas })
     if (bound.kind === 'max' && bound.variant === id) reasons.push({ kind: 'atMax', max: bound.replicas })
+    if (bound.kind === 'redundancy' && bound.variant === id)
+      reasons.push({ kind: 'lossNotCovered', requestsPerSecond: bound.requestsPerSecond })
+    if (bound.kind === 'minShare' && bound.variant === id)
+      reasons.push({ kind: 'shareNotReached', class: nameOf(bound.class, view) })
   }
   const wanted = plan.replicas[id] ?? 0
   if (wanted === 0 && reasons.length === 0) reasons.push({ kind: 'notNeeded' })
   const profile = view.policy.variants.find((variant) => variant.id === id)?.profile
   if (profile?.quality === 'guess') reasons.push({ kind: 'guessedProfile', profile: profile.name })
   return reasons
+}
+
+function nameOf(id: ClassId, { policy }: PolicyView): string {
+  return policy.classes.find((trafficClass) => trafficClass.id === id)?.name ?? id
 }
 
 export function policyReasons(

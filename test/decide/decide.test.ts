@@ -1,5 +1,6 @@
 // The decision told as stories on a time line: what is observed at each tick, and what is emitted.
 import { describe, expect, it } from 'vitest'
+import type { Variant } from '../../src/core/policy.ts'
 import type { Profile } from '../../src/core/profile.ts'
 import { isMissing, missing } from '../../src/core/reading.ts'
 import { sentence } from '../../src/core/reason.ts'
@@ -77,6 +78,27 @@ describe('sizing', () => {
     expect(step?.decision.policies[0]?.status).toBe('shortfall')
     expect(step?.decision.policies[0]?.reasons.map(sentence).join('; ')).toMatch(/of chat cannot be carried/)
     expect(variantOf(step, 'h100').reasons.map(sentence)).toContain('at its maximum of 2')
+  })
+})
+
+describe('restrictions that cannot be kept', () => {
+  it('says which loss is not covered, and which share is not reached', () => {
+    const pinned = (name: string, changes: Partial<Variant>): Variant =>
+      variant(name, { replicas: { min: 1, max: 2 }, ...changes })
+    const [loss] = story(
+      policySet([policy([pinned('h100', {})], { behavior: { ...behavior, surviveReplicas: 1 } })]),
+      [observe(0, { h100: signals(2, 60) })],
+    )
+    expect(variantOf(loss, 'h100').reasons.map(sentence).join('; ')).toMatch(
+      /losing replicas of it would leave .* req\/s uncarried/,
+    )
+    const [share] = story(
+      policySet([policy([pinned('h100', {}), pinned('spare', { minShare: 0.9, profile: scaled(3) })])]),
+      [observe(0, { h100: signals(2, 40), spare: signals(1, 4) })],
+    )
+    expect(variantOf(share, 'spare').reasons.map(sentence)).toContain(
+      'cannot be given its minimum share of chat',
+    )
   })
 })
 
