@@ -79,6 +79,29 @@ describe('slack', () => {
   })
 })
 
+describe('a cold start', () => {
+  it('is ordered once: the rate stands still while its replicas start, and is not counted when they are ready', () => {
+    const soon = trafficClass('batch', {
+      ...batch,
+      serviceLevel: { kind: 'latencyTolerant', completeWithinSeconds: 1200 },
+    })
+    const cold = policySet([
+      policy([variant('h100', { replicas: { min: 0, max: 40 } })], { classes: [soon], behavior: exact }),
+    ])
+    const job = { batch: { backlogTokens: 100_000 * 130 } }
+    const starting = { replicas: { desired: 3, ready: 0, starting: 3, terminating: 0, startingSince: 15 } }
+    const steps = story(cold, [
+      observe(0, { h100: signals(0, 0) }, { batch: { backlogTokens: 0 } }),
+      observe(15, { h100: signals(0, 0) }, job),
+      ...[30, 90, 180].map((at) => observe(at, { h100: signals(0, 0, starting) }, job)),
+      observe(195, { h100: signals(3, 0) }, job),
+    ])
+    const rates = steps.slice(1).map((step) => demandOf(step, 'batch'))
+    for (const rate of rates) expect(rate).toBeCloseTo(rates[0] ?? 0, 6)
+    expect(steps.slice(1).map((step) => variantOf(step, 'h100').target)).toEqual([3, 3, 3, 3, 3])
+  })
+})
+
 describe('a deadline that cannot be met', () => {
   const tokens = 100_000 * 130
 
