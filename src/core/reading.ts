@@ -27,8 +27,3 @@ export function missing(reason: MissingReason, detail?: string): Missing {
 export function isMissing<T>(reading: Reading<T>): reading is Missing {
   return typeof reading === 'object' && reading !== null && 'missing' in reading
 }
-
-/** The value, or `otherwise` where there is none. The caller says what absence means; nothing here guesses. */
-export function valueOr<T>(reading: Reading<T>, otherwise: T): T {
-  return isMissing(reading) ? otherwise : reading
-}

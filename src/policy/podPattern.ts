@@ -9,6 +9,8 @@ const maxRepetitions = 4
 export function patternMistake(pattern: string): string | undefined {
   if (pattern.length > maxLength) return `must have at most ${maxLength} characters`
   try {
+    // By itself too: a) | (b only compiles once it is wrapped, and would then escape its anchors.
+    new RegExp(pattern)
     podPattern(pattern)
   } catch {
     return 'must be a regular expression that compiles'

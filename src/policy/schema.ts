@@ -96,9 +96,9 @@ const pods = z
       mapping({
         label: z
           .string({ error: 'must be text' })
-          .regex(/^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/, {
+          .regex(/^(?!__|mixscaler_)[a-zA-Z_][a-zA-Z0-9_]*$/, {
             error:
-              'must be a Prometheus label name: letters, digits and "_", not starting with a digit or "__"',
+              'must be a Prometheus label name: letters, digits and "_", not starting with a digit, "__" or "mixscaler_"',
           })
           .describe('A label on the series.'),
         value: text().describe('Its value.'),

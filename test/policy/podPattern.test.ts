@@ -16,6 +16,7 @@ describe('A pattern of pod names', () => {
 
   it.each([
     ['(', 'compiles'],
+    ['a)|(b', 'compiles'],
     ['a**', 'compiles'],
     ['[b-a]', 'compiles'],
     ['(?i)a', 'compiles'],
