@@ -1,5 +1,5 @@
 // `mixscaler plan`: what serve would decide, shown and not emitted. The same `decide`, over live metrics or over a
-// recorded observation; it starts without memory, as serve does, so nothing holds a target up.
+// recorded observation; it starts without memory, as serve does, so a target waits before it goes below what runs.
 import { readFile } from 'node:fs/promises'
 import { decide } from '../core/decide.ts'
 import type { Decision } from '../core/decision.ts'
@@ -25,7 +25,7 @@ export const plan = defineCommand({
   usage: '--policy PATH (--prometheus URL [--at TIME] | --observation FILE) [--output table|json|yaml]',
   description:
     'Observes once, decides once, prints the targets with their cost and reasons. Nothing is emitted to KEDA.\n' +
-    'It starts without memory: where serve still holds a higher target after a fall in load, plan does not.\n' +
+    'PLAN is the cheapest mix; TARGET what would be emitted now: it starts without memory, so nothing shrinks yet.\n' +
     'Exit code 0: all demand is carried; 4: some is not (a shortfall); 1: some policy could not be planned.',
   flags: {
     policy: policyFlag,

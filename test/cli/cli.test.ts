@@ -118,11 +118,11 @@ test('plan twice on one recording prints the same bytes, in every form', async (
 
 test('plan prints per variant now, target, cost, limit and reason, and the totals', async () => {
   const { out } = await inProcess(['plan', '-p', policy, '--observation', quiet])
-  expect(out).toMatch(/^VARIANT +NOW +TARGET +\$\/H NOW +\$\/H TARGET +LIMITED BY +WHY$/m)
+  expect(out).toMatch(/^VARIANT +NOW +PLAN +TARGET +\$\/H NOW +\$\/H PLAN +LIMITED BY +WHY$/m)
   expect(out).toMatch(
-    /^h100-tp4 +3 +\d+ +37\.20 +\d+\.\d\d +(TTFT|ITL|KV cache|max-num-seqs|throughput) +carries 100 % of chat/m,
+    /^h100-tp4 +3 +1 +3 +37\.20 +\d+\.\d\d +(TTFT|ITL|KV cache|max-num-seqs|throughput) +carries 100 % of chat/m,
   )
-  expect(out).toMatch(/^Cost: now \$37\.20\/h, target \$\d+\.\d\d\/h/m)
+  expect(out).toMatch(/^Cost: now \$37\.20\/h, plan \$\d+\.\d\d\/h \(-\d+ %\), target now \$37\.20\/h$/m)
 })
 
 test('a plan that cannot carry the demand ends with 4, and says how much is short', async () => {

@@ -25,6 +25,7 @@ test('a decision shows per variant what is wanted, told, effective and there', a
   )
   expect(await samples(metrics, 'plan_cost')).toEqual([
     'mixscaler_plan_cost_per_hour{namespace="chat",policy="llama",of="now"} 12',
+    'mixscaler_plan_cost_per_hour{namespace="chat",policy="llama",of="plan"} 8',
     'mixscaler_plan_cost_per_hour{namespace="chat",policy="llama",of="target"} 8',
   ])
   expect(await samples(metrics, 'slo_attainment')).toEqual([
