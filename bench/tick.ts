@@ -1,10 +1,13 @@
 // A tick of a large fleet: how long `decide` takes when a few policies changed, against deciding it all anew.
 //   node bench/tick.ts [policies] [variants each] [ticks]
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { decide } from '../src/core/decide.ts'
+import type { Observation } from '../src/core/observation.ts'
 import type { VariantId } from '../src/core/policy.ts'
 import { isMissing } from '../src/core/reading.ts'
 import { emptyState, type State } from '../src/core/state.ts'
 import { createTools } from '../src/core/tools.ts'
+import { decideInWorker } from '../src/loop/decider.ts'
 import { loadEngines } from '../src/solvers/engines.ts'
 import { h100, observe, policy, policySet, signals, variant } from '../test/decide/world.ts'
 
@@ -61,10 +64,22 @@ console.log(
 console.log(
   `all new ${cold.toFixed(0)}; 5 % changed p50 ${p50.toFixed(0)}, p95 ${p95.toFixed(0)}; ratio p95/all new ${(p95 / cold).toFixed(3)}`,
 )
+await inWorker()
 console.log(`state ${(JSON.stringify(state).length / 1024).toFixed(0)} KiB`)
 
 function timed(at: number): number {
-  const observation = {
+  const observation = observed(at)
+  const begin = process.cpuUsage()
+  const decided = decide(policies, state, observation, tools)
+  const { user, system } = process.cpuUsage(begin)
+  state = decided.state
+  for (const { id, target } of decided.decision.policies.flatMap(({ variants }) => variants))
+    if (!isMissing(target)) counts.set(id, target)
+  return (user + system) / 1000
+}
+
+function observed(at: number): Observation {
+  return {
     ...observe(at, {}),
     variants: Object.fromEntries(
       policies.policies.flatMap(({ variants }, p) =>
@@ -76,11 +91,26 @@ function timed(at: number): number {
       ),
     ),
   }
-  const begin = process.cpuUsage()
-  const decided = decide(policies, state, observation, tools)
-  const { user, system } = process.cpuUsage(begin)
-  state = decided.state
-  for (const { id, target } of decided.decision.policies.flatMap(({ variants }) => variants))
-    if (!isMissing(target)) counts.set(id, target)
-  return (user + system) / 1000
+}
+
+/** The same decisions in the worker of `serve`: how late the event loop that answers KEDA is meanwhile. */
+async function inWorker(): Promise<void> {
+  const decider = decideInWorker({
+    entry: new URL('../src/cli/decideWorker.ts', import.meta.url),
+    limitSeconds: 120,
+    memoryLimitMebibytes: 512,
+    lost: (why) => console.log(why),
+  })
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  for (let tick = 0; tick < 10; tick++) {
+    const answer = await decider.decide(policies, state, observed((ticks + 20 + tick) * 15))
+    state = answer.state
+  }
+  delay.disable()
+  await decider.close()
+  const milliseconds = (nanoseconds: number): string => (nanoseconds / 1e6).toFixed(1)
+  console.log(
+    `event loop while a worker decides, all new and 9 more: delay p99 ${milliseconds(delay.percentile(99))}, max ${milliseconds(delay.max)} ms`,
+  )
 }
