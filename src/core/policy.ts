@@ -143,6 +143,8 @@ export interface ScalingPolicy {
   readonly classes: readonly TrafficClass[]
   readonly variants: readonly Variant[]
   readonly behavior: Behavior
+  /** Plan for this many times what is observed; absent: 1. Not a field of the YAML: what-ifs set it. */
+  readonly demandFactor?: number
 }
 
 export interface Pool {

@@ -4,6 +4,7 @@ import type { CapacityMemo } from './capacity/memo.ts'
 import { arrivals } from './demand/arrivals.ts'
 import { type ClassDemand, classDemand } from './demand/demand.ts'
 import { requestSeconds } from './demand/pace.ts'
+import { scaleDemand } from './demand/scale.ts'
 import { type ClassShape, classShape, meanTokens } from './demand/shape.ts'
 import type { TolerantDemand } from './demand/tolerant.ts'
 import type { Observation } from './observation.ts'
@@ -73,7 +74,8 @@ export function look(
       ]),
     )
     const shapeOf = (trafficClass: TrafficClass) => (shapes.get(trafficClass) as ClassShape).shape
-    const demand = classDemand(policy, variants, observation, state.classes, (trafficClass) => {
+    const asked = scaleDemand(observation, policy.demandFactor ?? 1)
+    const demand = classDemand(policy, variants, asked, state.classes, (trafficClass) => {
       const shape = shapeOf(trafficClass)
       const serving = variants.filter((variant) => serves(variant, trafficClass))
       return {

@@ -76,9 +76,37 @@ function applied(text: string): ScalingPolicy & { readonly pools: PolicySet['poo
 }
 
 describe('applyWhatIf', () => {
-  it('scales demand, headroom included', () => {
-    expect(applied('demand=2x').behavior.headroom).toBeCloseTo(1.2)
-    expect(applied('demand=2x,demand=0.5x').behavior.headroom).toBeCloseTo(0.1)
+  it('scales demand, one part on top of another', () => {
+    expect(applied('demand=2x').demandFactor).toBe(2)
+    expect(applied('demand=2x,demand=0.25x').demandFactor).toBe(0.5)
+    expect(applied('demand=2x').behavior).toEqual(policy.behavior)
+  })
+
+  it('changes the budget where one is stated, or of the policy it names', () => {
+    expect(applied('budget.llama=160').behavior.budgetPerHour).toBe(160)
+    expect(applied('budget.chat/llama=$99.50/h,budget=80').behavior.budgetPerHour).toBe(80)
+  })
+
+  it('changes the hold band', () => {
+    expect(applied('holdBand=0').behavior.holdBand).toBe(0)
+    expect(applied('holdBand=3%').behavior.holdBand).toBe(0.03)
+  })
+
+  it('means one variant or class by its id, all of that name by its name', () => {
+    const twin = {
+      ...policy,
+      id: 'chat/twin',
+      name: 'twin',
+      variants: [{ ...variant('big', 'h100', 4), id: 'chat/twin/big' }],
+    }
+    const both = { ...policies, policies: [policy, twin] }
+    const maxima = (text: string): readonly (readonly number[])[] => {
+      const result = applyWhatIf(both, text)
+      if (result.kind === 'invalid') throw new Error(result.errors.join())
+      return result.policies.policies.map((each) => each.variants.map((one) => one.replicas.max))
+    }
+    expect(maxima('variant.chat/twin/big.max=3')).toEqual([[8, 8], [3]])
+    expect(maxima('variant.big.max=3')).toEqual([[3, 8], [3]])
   })
 
   it('fixes a pool, one that is discovered and one that only variants name', () => {
@@ -122,16 +150,33 @@ describe('applyWhatIf', () => {
     ['demand=2', 'must be a factor, such as 2x or 0.5x: got "2"'],
     ['demand.chat=2x', 'demand takes no name'],
     ['pool.h100=many', 'must be a whole number of GPUs, such as 64: got "many"'],
-    ['pool.b200=8', 'no pool "b200"; there are h100, l40s'],
+    ['pool.mi300x=8', 'no pool "mi300x"; there are h100, l40s'],
+    ['pool.h10=8', 'no pool "h10"; there are h100, l40s. Did you mean "h100"?'],
     ['price.h100=-1', 'must be money per GPU and hour, such as 2.9 or $2.90/h: got "-1"'],
-    ['price.b200=1', 'no accelerator "b200"; there are h100, l40s'],
+    ['price.mi300x=1', 'no accelerator "mi300x"; there are h100, l40s'],
     ['slo.itl=60', 'must be a duration above 0, such as 60ms or 1.5s: got "60"'],
-    ['slo.chat.ttft=1s', 'no interactive class "chat" with a bound on ttft'],
+    ['slo.chat.ttft=1s', 'no interactive class with a bound on ttft "chat"'],
+    [
+      'slo.chta.itl=1s',
+      'no interactive class with a bound on itl "chta"; there are chat. Did you mean "chat"?',
+    ],
+    ['budget=10', 'no policy states a budget; budget.POLICY gives it one'],
+    ['budget.lama=10', 'no policy "lama"; there are llama. Did you mean "llama"?'],
+    ['budget.llama=ten', 'must be money per hour, such as 160 or $160/h: got "ten"'],
+    ['holdBand=5', 'must be a share below 100%, such as 5% or 0: got "5"'],
+    ['holdBand.llama=0', 'holdBand takes no name'],
+    [
+      'constructor=1',
+      'unknown key "constructor"; allowed are demand, pool, price, slo, variant, budget, holdBand',
+    ],
     ['slo.chat.speed=1s', 'must be slo.ttft, slo.itl or slo.tpot, or slo.CLASS.ttft and so on'],
     ['variant.small.size=1', 'must be variant.NAME.min or variant.NAME.max'],
     ['variant.tiny.max=1', 'no variant "tiny"; there are big, small'],
     ['variant.small.max=1.5', 'must be a whole number of replicas, such as 4: got "1.5"'],
-    ['traffic=2x', 'unknown key "traffic"; allowed are demand, pool, price, slo, variant'],
+    [
+      'demnad=2x',
+      'unknown key "demnad"; allowed are demand, pool, price, slo, variant, budget, holdBand. Did you mean "demand"?',
+    ],
   ])('says what is wrong with %s', (part, why) => {
     expect(applyWhatIf(policies, part)).toEqual({ kind: 'invalid', errors: [`what-if "${part}": ${why}`] })
   })
