@@ -24,7 +24,7 @@ import type { Request } from '../src/simulation/request.ts'
 import { Score } from '../src/simulation/score.ts'
 import { World } from '../src/simulation/world.ts'
 import { type LiveFleet, startLiveFleet } from '../test/stage/liveFleet.ts'
-import { startPrometheus } from '../test/stage/prometheus.ts'
+import { scrapeListed, startPrometheus } from '../test/stage/prometheus.ts'
 import { type RealScaler, startScaler } from '../test/stage/scaler.ts'
 
 const help = `Usage: node bench/trace.ts --trace FILE [flags]
@@ -97,10 +97,7 @@ async function run(options: Settings): Promise<void> {
     fleetOf(policies, { 'h100-tp4': 3, 'h200-tp2': 3 }),
     arrivals(trace, options),
   )
-  const prometheus = await startPrometheus({
-    targetsUrl: fleet.targetsUrl,
-    scrapeSeconds: Math.max(1, Math.round(5 / speed)),
-  })
+  const prometheus = await startPrometheus(scrapeListed(fleet.targetsUrl, Math.max(1, Math.round(5 / speed))))
   const scaler = await startScaler([
     ...['--policy', policyFile, '--prometheus', prometheus.url, '--kubernetes', 'off'],
     ...['--interval', duration(15, speed), '--window', duration(60, speed)],

@@ -16,7 +16,7 @@ import { loadPolicies } from '../../src/policy/load.ts'
 import { constantRate, renewalArrivals } from '../../src/simulation/arrivals.ts'
 import { lognormalLengths } from '../../src/simulation/lengths.ts'
 import { type LiveFleet, startLiveFleet } from '../stage/liveFleet.ts'
-import { type RealPrometheus, startPrometheus } from '../stage/prometheus.ts'
+import { type RealPrometheus, scrapeListed, startPrometheus } from '../stage/prometheus.ts'
 import { mainFile, type RealScaler, startScaler } from '../stage/scaler.ts'
 
 const policyText = `apiVersion: mixscaler.dev/v1alpha1
@@ -72,7 +72,7 @@ beforeAll(async () => {
       ...{ seed: 7, cv: 1, classIndex: 0, fromSeconds: 0, untilSeconds: 600 },
     }),
   )
-  prometheus = await startPrometheus({ targetsUrl: fleet.targetsUrl, scrapeSeconds: 1 })
+  prometheus = await startPrometheus(scrapeListed(fleet.targetsUrl, 1))
   scaler = await startScaler([
     '--policy',
     join(directory, 'policy.yaml'),

@@ -15,7 +15,7 @@ import { SeriesStore } from '../../src/simulation/seriesStore.ts'
 import { labelled, owner, patterned, policySet } from '../observe/policies.ts'
 import { type Pod, textOf } from '../observe/stage.ts'
 import { exposition, quiet } from '../observe/vllm.ts'
-import { type RealPrometheus, startPrometheus } from './realPrometheus.ts'
+import { type RealPrometheus, startPrometheus } from '../stage/prometheus.ts'
 
 const runSeconds = 14
 const scrapeSeconds = 1
@@ -147,7 +147,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   client?.close()
-  await prometheus?.stop()
+  await prometheus?.close()
   server?.closeAllConnections()
 })
 

@@ -1,4 +1,4 @@
-// A real Prometheus (Debian's package) on loopback, scraping what an http_sd endpoint lists.
+// A real Prometheus (Debian's package) on loopback, its data in a folder that goes away with it.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -16,78 +16,77 @@ export interface RealPrometheus {
   readonly close: () => Promise<void>
 }
 
-export interface RealPrometheusOptions {
-  readonly targetsUrl: string
-  /** At least 1: what Prometheus can be asked for in whole seconds. */
-  readonly scrapeSeconds: number
-}
-
-const installHint =
-  "prometheus is missing: apt-get install prometheus (or run 'make test', which installs it)"
 const startMilliseconds = 30_000
 
-/** Rejects with the install hint where there is no `prometheus`. */
-export async function startPrometheus(options: RealPrometheusOptions): Promise<RealPrometheus> {
+/** `config` is prometheus.yml as data: YAML reads JSON. Rejects with the install hint where there is no `prometheus`. */
+export async function startPrometheus(config: unknown): Promise<RealPrometheus> {
   const directory = await mkdtemp(join(tmpdir(), 'mixscaler-prometheus-'))
-  const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
-  const config = join(directory, 'prometheus.yml')
-  await writeFile(config, configuration(options))
-  let process: ChildProcess | undefined
+  const configFile = join(directory, 'prometheus.yml')
+  await writeFile(configFile, JSON.stringify(config))
+  const address = `127.0.0.1:${await freePort()}`
+  const url = `http://${address}`
+  let running: ChildProcess | undefined
   const start = async (): Promise<void> => {
-    process = await launch(config, directory, port)
-    await ready(url, process)
+    running = await ready(url, [
+      `--config.file=${configFile}`,
+      `--storage.tsdb.path=${join(directory, 'data')}`,
+      `--web.listen-address=${address}`,
+      '--log.level=warn',
+    ])
   }
   const stop = async (): Promise<void> => {
-    if (process !== undefined) await ended(process)
-    process = undefined
+    if (running !== undefined) await ended(running)
+    running = undefined
   }
-  await start()
+  const close = async (): Promise<void> => {
+    await stop()
+    await rm(directory, { recursive: true, force: true })
+  }
+  try {
+    await start()
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { url, start, stop, close }
+}
+
+/** Scrapes, under the labels they state themselves, what an http_sd endpoint lists. */
+export function scrapeListed(targetsUrl: string, scrapeSeconds: number): object {
+  const interval = `${scrapeSeconds}s`
   return {
-    url,
-    start,
-    stop,
-    close: async () => {
-      await stop()
-      await rm(directory, { recursive: true, force: true })
-    },
+    global: { scrape_interval: interval, scrape_timeout: interval },
+    scrape_configs: [
+      {
+        job_name: 'fleet',
+        honor_labels: true,
+        http_sd_configs: [{ url: targetsUrl, refresh_interval: '1s' }],
+      },
+    ],
   }
 }
 
-function configuration({ targetsUrl, scrapeSeconds }: RealPrometheusOptions): string {
-  return `global: { scrape_interval: ${scrapeSeconds}s, scrape_timeout: ${scrapeSeconds}s }
-scrape_configs:
-  - job_name: fleet
-    honor_labels: true
-    http_sd_configs: [{ url: '${targetsUrl}', refresh_interval: 1s }]
-`
-}
-
-function launch(config: string, directory: string, port: number): Promise<ChildProcess> {
-  const flags = [
-    `--config.file=${config}`,
-    `--storage.tsdb.path=${join(directory, 'data')}`,
-    `--web.listen-address=127.0.0.1:${port}`,
-    '--log.level=error',
-  ]
-  const process = spawn('prometheus', flags, { stdio: 'ignore' })
-  return new Promise((resolve, reject) => {
-    process.once('spawn', () => resolve(process))
-    process.once('error', (error: NodeJS.ErrnoException) =>
-      reject(error.code === 'ENOENT' ? new Error(installHint) : error),
-    )
+/** Resolves to the process once it answers. */
+async function ready(url: string, flags: readonly string[]): Promise<ChildProcess> {
+  const child = spawn('prometheus', [...flags], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  child.stderr?.on('data', (chunk: Buffer) => {
+    said = `${said}${chunk}`.slice(-2000)
   })
-}
-
-async function ready(url: string, process: ChildProcess): Promise<void> {
+  let failure: string | undefined
+  child.once('error', (error) => {
+    failure = `prometheus cannot be started (apt-get install prometheus): ${error.message}`
+  })
+  child.once('exit', (code) => {
+    failure = `prometheus ended with ${code}: ${said}`
+  })
   const until = Date.now() + startMilliseconds
-  while (Date.now() < until) {
-    if (process.exitCode !== null) throw new Error(`prometheus ended with ${process.exitCode}`)
-    const answer = await fetch(`${url}/-/ready`).catch(() => undefined)
-    if (answer?.ok) return
+  while (failure === undefined && Date.now() < until) {
+    const { ok } = await fetch(`${url}/-/ready`).catch(() => ({ ok: false }))
+    if (ok) return child
     await sleep(100)
   }
-  throw new Error(`prometheus is not ready after ${startMilliseconds / 1000} s`)
+  throw new Error(failure ?? `prometheus is not ready after ${startMilliseconds / 1000} s: ${said}`)
 }
 
 /** SIGTERM, then SIGKILL where that does not help. */
@@ -101,7 +100,7 @@ export async function ended(process: ChildProcess): Promise<number | null> {
   return code
 }
 
-export function freePort(): Promise<number> {
+function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
