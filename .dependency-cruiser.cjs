@@ -1,6 +1,6 @@
 // The dependency rule of docs/ARCHITECTURE.md, checked by `npm run check:dependencies`.
 // test/architecture/canary.test.ts proves that each rule can fail.
-const adapters = 'policy|prometheus|kubernetes|grpc|telemetry|solvers|report'
+const adapters = 'policy|prometheus|kubernetes|grpc|telemetry|solvers|report|profiling'
 
 module.exports = {
   forbidden: [

@@ -39,8 +39,10 @@ interface CommandDefinition<F extends Flags> {
   /** Paragraphs of help between usage and flags. */
   readonly description: string
   readonly flags: F
+  /** Whether words that are no flags, such as files, are meant for it. */
+  readonly operands?: 'allowed'
   readonly examples: readonly Example[]
-  readonly run: (values: Values<F>, terminal: Terminal) => Promise<ExitCode>
+  readonly run: (values: Values<F>, terminal: Terminal, operands: readonly string[]) => Promise<ExitCode>
 }
 
 interface Example {
@@ -67,7 +69,8 @@ export function defineCommand<const F extends Flags>(definition: CommandDefiniti
         terminal.out(help)
         return exitCodes.good
       }
-      return definition.run(parseFlags(definition, argv, terminal.env), terminal)
+      const { values, operands } = parseFlags(definition, argv, terminal.env)
+      return definition.run(values, terminal, operands)
     },
   }
 }
@@ -81,11 +84,15 @@ function parseFlags<F extends Flags>(
   definition: CommandDefinition<F>,
   argv: readonly string[],
   env: Terminal['env'],
-): Values<F> {
+): { readonly values: Values<F>; readonly operands: readonly string[] } {
   const { tokens } = parseArgs({ args: [...argv], options: definition.flags, strict: false, tokens: true })
   const given = new Set<string>()
+  const operands: string[] = []
   for (const token of tokens) {
-    if (token.kind === 'positional') throw usageError(unexpected(definition, token.value))
+    if (token.kind === 'positional') {
+      if (definition.operands === undefined) throw usageError(unexpected(definition, token.value))
+      operands.push(token.value)
+    }
     if (token.kind !== 'option') continue
     const flag = definition.flags[token.name]
     if (flag === undefined) throw usageError(unknownFlag(definition, token.rawName))
@@ -99,7 +106,8 @@ function parseFlags<F extends Flags>(
   }
   const args = [...fromEnvironment(definition.flags, given, env), ...argv]
   try {
-    return parseArgs({ args, options: definition.flags }).values
+    const { values } = parseArgs({ args, options: definition.flags, allowPositionals: true })
+    return { values, operands }
   } catch (error) {
     // What is left, such as `--at -1h`: Node's own sentence says which flag is ambiguous, and how to write it.
     throw usageError(error instanceof Error ? error.message : String(error))

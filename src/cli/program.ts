@@ -10,6 +10,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   plan: async () => (await import('./plan.ts')).plan,
   validate: async () => (await import('./validate.ts')).validate,
   record: async () => (await import('./record.ts')).record,
+  profile: async () => (await import('./profile.ts')).profile,
   demo: async () => (await import('./demo.ts')).demo,
 }
 

@@ -1,0 +1,48 @@
+// The mean latencies that a law predicts for a run, from its load alone: the step time that keeps itself up.
+// A step is as long as the sequences in it make it, and there are as many sequences as steps are long.
+import { applied, gapCounts, restOfStep, ttftCounts, type UnderWay } from './equations.ts'
+import { arrivalsPerMs, decodeSteps, type LawCoefficients, type Run } from './measurement.ts'
+
+export type RunLatency =
+  | { readonly kind: 'stable'; readonly gapMs: number; readonly ttftMs: number; readonly running: number }
+  /** No step is long enough to keep up: the load is beyond saturation. */
+  | { readonly kind: 'saturated' }
+
+const rounds = 2000
+const precision = 1e-9
+
+export function runLatency(law: LawCoefficients, run: Run): RunLatency {
+  const kappa = law.mixtureOfExperts?.kappa ?? 0
+  const steps = decodeSteps(run)
+  let gapMs = law.a
+  let ttftMs = law.a + law.h
+  for (let round = 0; round < rounds; round++) {
+    const state = stateAt(run, steps, gapMs, ttftMs)
+    if (state === undefined) return { kind: 'saturated' }
+    const nextGap = applied(law, gapCounts(run, state, kappa))
+    const nextTtft = restOfStep(state) + applied(law, ttftCounts(run, state, kappa))
+    if (!(nextGap < 1e6)) return { kind: 'saturated' }
+    const settled = Math.abs(nextGap - gapMs) + Math.abs(nextTtft - ttftMs) <= precision * nextGap
+    // From below it climbs to the first fixed point; a closed loop swings, and is damped.
+    const share = run.load.kind === 'clients' ? 0.5 : 1
+    gapMs += share * (nextGap - gapMs)
+    ttftMs += share * (nextTtft - ttftMs)
+    if (settled) return { kind: 'stable', gapMs, ttftMs, running: state.running }
+  }
+  return { kind: 'saturated' }
+}
+
+function stateAt(run: Run, steps: number, gapMs: number, ttftMs: number): UnderWay | undefined {
+  switch (run.load.kind) {
+    case 'rate': {
+      const perMs = arrivalsPerMs(run) ?? 0
+      return { perMs, gapMs, running: perMs * steps * gapMs }
+    }
+    case 'clients': {
+      const perMs = run.load.clients / (ttftMs + steps * gapMs)
+      return { perMs, gapMs, running: perMs * steps * gapMs }
+    }
+    case 'burst':
+      return undefined
+  }
+}
