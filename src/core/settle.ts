@@ -186,7 +186,7 @@ function classDecision(
   return {
     id: trafficClass.id,
     name: trafficClass.name,
-    demand: view.demand.get(trafficClass)?.requestsPerSecond ?? none,
+    demand: view.missingDemand.get(trafficClass) ?? view.demand.get(trafficClass)?.requestsPerSecond ?? none,
     plannedFor: plan === undefined ? none : (plannedFor ?? none),
     shortfall: plan === undefined || plannedFor === undefined ? none : (plan.shortfall[trafficClass.id] ?? 0),
     attainment: attainment(trafficClass, view.policy, observation),

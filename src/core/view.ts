@@ -20,6 +20,7 @@ export interface PolicyView extends Sizing {
   readonly unseen: readonly UnseenVariant[]
   /** Classes that the seen variants can serve and whose demand is known, with the demand of the hold window. */
   readonly demand: ReadonlyMap<TrafficClass, SeenDemand>
+  /** Classes whose demand cannot be read now; for a while the last one stands in for it above. */
   readonly missingDemand: ReadonlyMap<TrafficClass, Missing>
   readonly tolerant: ReadonlyMap<TrafficClass, TolerantDemand>
   readonly shapes: ReadonlyMap<TrafficClass, ClassShape>
@@ -75,7 +76,7 @@ export function look(
     )
     const shapeOf = (trafficClass: TrafficClass) => (shapes.get(trafficClass) as ClassShape).shape
     const asked = scaleDemand(observation, policy.demandFactor ?? 1)
-    const demand = classDemand(policy, variants, asked, state.classes, (trafficClass) => {
+    const measured = classDemand(policy, variants, asked, state.classes, (trafficClass) => {
       const shape = shapeOf(trafficClass)
       const serving = variants.filter((variant) => serves(variant, trafficClass))
       return {
@@ -83,6 +84,7 @@ export function look(
         seconds: requestSeconds(shape, serving, (variant) => limitsOf(variant, observation)),
       }
     })
+    const demand = withStandIns(policy, measured, state, observation.at)
     const blocked = blockedBy(policy, variants, demand)
     if (blocked.length > 0) {
       unseen = withPartners(policy, [...unseen, ...blocked])
@@ -96,7 +98,7 @@ export function look(
       unseen,
       ...sorted(policy, variants, demand, (trafficClass, requestsPerSecond) =>
         remember(
-          (state.classes[trafficClass.id]?.demand ?? []).filter(({ at }) => at >= memory.since),
+          windowOf(trafficClass, state).filter(({ at }) => at >= memory.since),
           requestsPerSecond,
           observation.at,
           policy.behavior.scaleDownHoldSeconds,
@@ -129,7 +131,41 @@ function withPartners(policy: ScalingPolicy, unseen: readonly UnseenVariant[]): 
   return [...unseen, ...partners]
 }
 
-/** The variants that serve a class of unknown demand: how much of it they carry cannot be told. */
+/** Demand of a class, or for a while what was planned for it last: `standIn` says what is missing. */
+interface KnownDemand extends ClassDemand {
+  readonly standIn?: { readonly why: Missing; readonly window: readonly PeakAt[] }
+}
+
+/** A query that fails for a moment is no reason to forget a class: for the staleness budget its last demand stands. */
+function withStandIns(
+  policy: ScalingPolicy,
+  measured: Readonly<Record<ClassId, ClassDemand>>,
+  state: State,
+  at: number,
+): Readonly<Record<ClassId, KnownDemand>> {
+  const known: Record<ClassId, KnownDemand> = {}
+  for (const trafficClass of policy.classes) {
+    const asked = measured[trafficClass.id]
+    if (asked === undefined) continue
+    const window = windowOf(trafficClass, state)
+    const newest = window.at(-1)
+    const why = asked.requestsPerSecond
+    known[trafficClass.id] =
+      isMissing(why) && newest !== undefined && at - newest.at <= policy.behavior.stalenessBudgetSeconds
+        ? { ...asked, requestsPerSecond: newest.requestsPerSecond, standIn: { why, window } }
+        : asked
+  }
+  return known
+}
+
+function windowOf({ id }: TrafficClass, state: State): readonly PeakAt[] {
+  return state.classes[id]?.demand ?? []
+}
+
+/**
+ * The variants that serve a class of unknown demand: how much of it they carry cannot be told. Tolerant work that
+ * cannot be seen does not hold up the interactive classes beside it.
+ */
 function blockedBy(
   policy: ScalingPolicy,
   variants: readonly Variant[],
@@ -138,7 +174,11 @@ function blockedBy(
   for (const trafficClass of policy.classes) {
     const asked = demand[trafficClass.id]?.requestsPerSecond
     if (asked === undefined || !isMissing(asked)) continue
-    const serving = variants.filter((variant) => serves(variant, trafficClass))
+    const serving = variants.filter(
+      (variant) =>
+        serves(variant, trafficClass) &&
+        (trafficClass.serviceLevel.kind === 'interactive' || !servesKnown(variant, policy, demand)),
+    )
     if (serving.length > 0) {
       return serving.map((variant) => ({ variant, signal: `the demand of ${trafficClass.name}`, why: asked }))
     }
@@ -146,11 +186,22 @@ function blockedBy(
   return []
 }
 
+function servesKnown(
+  variant: Variant,
+  policy: ScalingPolicy,
+  demand: Readonly<Record<ClassId, ClassDemand>>,
+): boolean {
+  return policy.classes.some((trafficClass) => {
+    const asked = demand[trafficClass.id]?.requestsPerSecond
+    return serves(variant, trafficClass) && asked !== undefined && !isMissing(asked)
+  })
+}
+
 function sorted(
   policy: ScalingPolicy,
   variants: readonly Variant[],
-  demand: Readonly<Record<ClassId, ClassDemand>>,
-  windowOf: (trafficClass: TrafficClass, requestsPerSecond: number) => readonly PeakAt[],
+  demand: Readonly<Record<ClassId, KnownDemand>>,
+  windowWith: (trafficClass: TrafficClass, requestsPerSecond: number) => readonly PeakAt[],
 ): Pick<PolicyView, 'demand' | 'missingDemand' | 'tolerant'> {
   const known = new Map<TrafficClass, SeenDemand>()
   const missingDemand = new Map<TrafficClass, Missing>()
@@ -159,10 +210,12 @@ function sorted(
     const asked = demand[trafficClass.id]
     if (asked === undefined) continue
     if (asked.tolerant !== undefined) tolerant.set(trafficClass, asked.tolerant)
-    const { requestsPerSecond } = asked
+    const { requestsPerSecond, standIn } = asked
+    if (standIn !== undefined) missingDemand.set(trafficClass, standIn.why)
     if (isMissing(requestsPerSecond)) missingDemand.set(trafficClass, requestsPerSecond)
     else if (variants.some((variant) => serves(variant, trafficClass))) {
-      known.set(trafficClass, { requestsPerSecond, window: windowOf(trafficClass, requestsPerSecond) })
+      const window = standIn?.window ?? windowWith(trafficClass, requestsPerSecond)
+      known.set(trafficClass, { requestsPerSecond, window })
     } else missingDemand.set(trafficClass, missing('noSeries', `variants that serve ${trafficClass.name}`))
   }
   return { demand: known, missingDemand, tolerant }

@@ -57,7 +57,8 @@ export function policyReasons(
 ): readonly Reason[] {
   const reasons: Reason[] = []
   for (const [trafficClass, { requestsPerSecond, window }] of view.demand) {
-    reasons.push({ kind: 'demand', class: trafficClass.name, requestsPerSecond })
+    if (!view.missingDemand.has(trafficClass))
+      reasons.push({ kind: 'demand', class: trafficClass.name, requestsPerSecond })
     const [peak] = window
     if (peak !== undefined && peak.requestsPerSecond > requestsPerSecond) {
       const until = peak.at + view.policy.behavior.scaleDownHoldSeconds

@@ -183,6 +183,44 @@ describe('missing data', () => {
     expect(variantOf(steps[1], 'prefill').reasons.map(sentence)[0]).toMatch(/of decode is missing/)
   })
 
+  it('plans for the last demand of a class while its query fails, then holds what serves it', () => {
+    const gateway = trafficClass('chat', { demand: { kind: 'query', requestsPerSecond: 'sum(gateway)' } })
+    const policies = policySet([policy([variant('h100')], { classes: [gateway] })])
+    const failing = { chat: { requestsPerSecond: missing('notANumber') } }
+    const steps = story(policies, [
+      observe(0, { h100: signals(3, 100) }, { chat: { requestsPerSecond: 120 } }),
+      observe(60, { h100: signals(3, 100) }, failing),
+      observe(200, { h100: signals(3, 100) }, failing),
+    ])
+    expect(steps[1]?.decision.policies[0]).toMatchObject({
+      status: 'planned',
+      classes: [{ demand: missing('notANumber'), plannedFor: 132 }],
+    })
+    expect(steps[1]?.decision.policies[0]?.reasons.map(sentence)).toContain(
+      'holds: the demand of chat is missing (the value is not a number)',
+    )
+    expect(variantOf(steps[2], 'h100').target).toEqual(missing('notANumber'))
+  })
+
+  it('does not let a batch queue that cannot be read hold up the chat beside it', () => {
+    const batch = trafficClass('batch', {
+      serviceLevel: { kind: 'latencyTolerant', completeWithinSeconds: 3600 },
+      demand: { kind: 'query', backlogTokens: 'sum(queue)' },
+      priority: 10,
+    })
+    const own = variant('own', { classes: ['batch'], replicas: { min: 0, max: 4 } })
+    const policies = policySet([policy([variant('h100'), own], { classes: [trafficClass('chat'), batch] })])
+    const [step] = story(policies, [
+      observe(
+        0,
+        { h100: signals(1, 200), own: signals(2, 3) },
+        { batch: { backlogTokens: missing('noSeries') } },
+      ),
+    ])
+    expect(Number(variantOf(step, 'h100').target)).toBeGreaterThanOrEqual(4)
+    expect(variantOf(step, 'own').target).toEqual(missing('noSeries'))
+  })
+
   it('keeps the lengths last seen through a quiet minute', () => {
     const steps = story(one, [
       observe(0, { h100: signals(2, 60) }),

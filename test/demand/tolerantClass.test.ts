@@ -149,7 +149,7 @@ describe('a deadline that cannot be met', () => {
 })
 
 describe('missing readings', () => {
-  it('leave the ledger as it is, hold the targets, and cost no deadline', () => {
+  it('leave the ledger as it is, do not hold up the chat, and cost no deadline', () => {
     const unread = observe(
       600,
       { h100: signals(1, 5) },
@@ -164,7 +164,8 @@ describe('missing readings', () => {
     const ledgers = steps.map(({ state }) => state.classes['chat/llama/batch']?.ledger?.lots)
     expect(ledgers[2]).toEqual(ledgers[1])
     expect(ledgers[3]).toEqual([{ tokens: 130_000, since: 0 }])
-    expect(variantOf(steps[2], 'h100').wanted).toEqual(missing('stale'))
+    expect(variantOf(steps[2], 'h100').wanted).toBe(1)
+    expect(demandOf(steps[2], 'chat')).toBe(5)
   })
 })
 
