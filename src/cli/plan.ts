@@ -1,43 +1,40 @@
 // `mixscaler plan`: what serve would decide, shown and not emitted. The same `decide`, over live metrics or over a
 // recorded observation; it starts without memory, as serve does, so a target waits before it goes below what runs.
-import { readFile } from 'node:fs/promises'
 import { decide } from '../core/decide.ts'
 import type { Decision } from '../core/decision.ts'
-import type { Observation } from '../core/observation.ts'
 import { emptyState } from '../core/state.ts'
 import { createTools } from '../core/tools.ts'
-import { parseObservation } from '../report/observationFile.ts'
-import { planJson, planYaml } from '../report/planDocument.ts'
+import type { Compared } from '../report/compared.ts'
+import { documentText } from '../report/documentText.ts'
+import { planDocument } from '../report/planDocument.ts'
 import { planTable } from '../report/planTable.ts'
+import { type Sweep, sweepDocument, sweepTable } from '../report/sweepTable.ts'
 import { loadEngines } from '../solvers/engines.ts'
 import { defineCommand, type Terminal } from './command.ts'
-import { CommandError, type ExitCode, exitCodes, usageError } from './exit.ts'
-import { observeOnce, observeOnceFlags } from './observeOnce.ts'
+import { type ExitCode, exitCodes } from './exit.ts'
+import { observationFlags, recordedOrLive, requireSource } from './observeOnce.ts'
 import { policyFlag, requirePolicies } from './policies.ts'
-import { choiceFlag, outputs } from './values.ts'
-
-/** Where no terminal says how wide it is. */
-const plainColumns = 120
+import { progress } from './progress.ts'
+import { choiceFlag, outputFlag, outputs, plainColumns } from './values.ts'
+import { changed, compared, sweepParts, swept, whatIfFlags } from './whatIf.ts'
 
 export const plan = defineCommand({
   name: 'plan',
   summary: 'show what would be scaled to what, and why; change nothing',
-  usage: '--policy PATH (--prometheus URL [--at TIME] | --observation FILE) [--output table|json|yaml]',
+  usage:
+    '--policy PATH (--prometheus URL [--at TIME] | --observation FILE) [--what-if KEY=VALUE,...] [--sweep KEY=FROM..TO:STEPS] [--output table|json|yaml]',
   description:
     'Observes once, decides once, prints the targets with their cost and reasons. Nothing is emitted to KEDA.\n' +
     'PLAN is the cheapest mix; TARGET what would be emitted now: it starts without memory, so nothing shrinks yet.\n' +
-    'Exit code 0: all demand is carried; 4: some is not (a shortfall); 1: some policy could not be planned.',
+    'With --what-if the policies are changed first: DEMAND, prices and bounds are then those of the what-if, and a last\n' +
+    'line compares with the plan without it. With --sweep one row per value; both together work too.\n' +
+    'Exit code 0: all demand is carried; 4: some is not (a shortfall, at any value of a sweep); 1: some policy could not\n' +
+    'be planned.',
   flags: {
     policy: policyFlag,
-    observation: { type: 'string', placeholder: 'FILE', text: 'plan on what `mixscaler record` saved' },
-    output: {
-      type: 'string',
-      short: 'o',
-      default: 'table',
-      placeholder: 'table|json|yaml',
-      text: 'how to print',
-    },
-    ...observeOnceFlags,
+    ...whatIfFlags,
+    output: outputFlag,
+    ...observationFlags,
   },
   examples: [
     {
@@ -50,52 +47,58 @@ export const plan = defineCommand({
         'mixscaler plan -p policies/ --prometheus http://localhost:9090 --at 2026-10-01T12:00:00Z -o json',
     },
     { text: 'On a recording', command: 'mixscaler plan -p policies/ --observation observation.json' },
+    {
+      text: 'With twice the traffic and 64 H100s',
+      command: 'mixscaler plan -p policies/ --observation observation.json --what-if demand=2x,pool.h100=64',
+    },
+    {
+      text: 'From half to four times the traffic, in eight steps',
+      command: 'mixscaler plan -p policies/ --observation observation.json --sweep demand=0.5x..4x:8',
+    },
   ],
   run: async (values, terminal) => {
     const output = choiceFlag('output', values.output, outputs)
-    const { observation: file, prometheus, at } = values
-    if (file !== undefined && (prometheus !== undefined || at !== undefined))
-      throw usageError('--observation excludes --prometheus and --at: a recording has its own instant')
-    if (file === undefined && prometheus === undefined)
-      throw usageError(
-        'nothing to plan on: give --prometheus URL, or --observation FILE from `mixscaler record`',
-      )
+    const { 'what-if': whatIf, sweep } = values
+    requireSource(values)
     const { policies, warnings } = await requirePolicies(values.policy)
     for (const warning of warnings) terminal.error(`warning: ${warning}\n`)
-    const observation =
-      file === undefined ? await observeOnce(values, policies, terminal) : await readObservation(file)
+    const under = whatIf === undefined ? policies : changed(policies, whatIf)
+    const parts = sweep === undefined ? [] : sweepParts(under, sweep)
+    const observation = await recordedOrLive(values, policies, terminal)
     const tools = createTools(await loadEngines())
-    const { decision } = decide(policies, emptyState, observation, tools)
-    terminal.out(printed(decision, output, terminal))
-    return exitCodeOf(decision)
+    if (sweep !== undefined) {
+      const steps = swept(parts, observation, tools, progress(terminal, 'planned', parts.length))
+      const asked = { sweep, ...(whatIf === undefined ? {} : { whatIf }), at: observation.at, steps }
+      terminal.out(printedSweep(asked, output, terminal))
+      return exitCodeOf(steps.map(({ decision }) => decision))
+    }
+    const { decision } = decide(under, emptyState, observation, tools)
+    const comparison =
+      whatIf === undefined ? undefined : compared(whatIf, policies, under, decision, observation, tools)
+    terminal.out(printed(decision, comparison, output, terminal))
+    return exitCodeOf([decision])
   },
 })
 
-async function readObservation(file: string): Promise<Observation> {
-  let text: string
-  try {
-    text = await readFile(file, 'utf8')
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    throw new CommandError(exitCodes.failed, `the observation cannot be read: ${why}`, { cause: error })
-  }
-  const parsed = parseObservation(text)
-  if (parsed.kind === 'good') return parsed.observation
-  throw new CommandError(exitCodes.failed, `${file} is not an observation:\n${parsed.problems.join('\n')}`)
+function printed(
+  decision: Decision,
+  comparison: Compared | undefined,
+  output: (typeof outputs)[number],
+  { columns }: Terminal,
+): string {
+  return output === 'table'
+    ? planTable(decision, columns ?? plainColumns, comparison)
+    : documentText(planDocument(decision, comparison), output)
 }
 
-function printed(decision: Decision, output: (typeof outputs)[number], { columns }: Terminal): string {
-  switch (output) {
-    case 'table':
-      return planTable(decision, columns ?? plainColumns)
-    case 'json':
-      return planJson(decision)
-    case 'yaml':
-      return planYaml(decision)
-  }
+function printedSweep(sweep: Sweep, output: (typeof outputs)[number], { columns }: Terminal): string {
+  return output === 'table'
+    ? sweepTable(sweep, columns ?? plainColumns)
+    : documentText(sweepDocument(sweep), output)
 }
 
-function exitCodeOf({ policies }: Decision): ExitCode {
-  if (policies.some(({ status }) => status === 'shortfall')) return exitCodes.limitBroken
-  return policies.some(({ status }) => status === 'held') ? exitCodes.failed : exitCodes.good
+function exitCodeOf(decisions: readonly Decision[]): ExitCode {
+  const statuses = new Set(decisions.flatMap(({ policies }) => policies.map(({ status }) => status)))
+  if (statuses.has('shortfall')) return exitCodes.limitBroken
+  return statuses.has('held') ? exitCodes.failed : exitCodes.good
 }

@@ -2,6 +2,7 @@
 // says what is allowed.
 import { nearest } from '../core/nearest.ts'
 import { parseDuration } from '../policy/quantity.ts'
+import type { Flag } from './command.ts'
 import { usageError } from './exit.ts'
 
 /** Seconds, from `15s`, `1h30m`. Above 0. */
@@ -41,6 +42,17 @@ export function choiceFlag<T extends string>(flag: string, text: string, choices
 }
 
 export const outputs = ['table', 'json', 'yaml'] as const
+
+export const outputFlag = {
+  type: 'string',
+  short: 'o',
+  default: 'table',
+  placeholder: 'table|json|yaml',
+  text: 'how to print',
+} as const satisfies Flag
+
+/** Where no terminal says how wide it is. */
+export const plainColumns = 120
 
 /** Between ticks of serve. */
 export const defaultInterval = '15s'

@@ -8,16 +8,19 @@ import type {
   PolicyDecision,
   VariantDecision,
 } from '../core/decision.ts'
-import { isMissing, type Reading } from '../core/reading.ts'
+import { isMissing } from '../core/reading.ts'
 import { limitName, missingName, type Reason, sentence } from '../core/reason.ts'
-import { type ColumnHead, table, wrap } from './table.ts'
+import { type Compared, comparedSentence } from './compared.ts'
+import { change, money, percent, rate, shown } from './figures.ts'
+import { bullets, type ColumnHead, table, wrap } from './table.ts'
 
 /** `width` in columns. Ends with a line feed. */
-export function planTable(decision: Decision, width: number): string {
+export function planTable(decision: Decision, width: number, whatIf?: Compared): string {
   const time = new Date(decision.at * 1000).toISOString().replace('.000Z', 'Z')
-  const lines = [`Plan for ${time}`]
+  const lines = [`Plan for ${time}${whatIf === undefined ? '' : `, what if ${whatIf.change}`}`]
   for (const policy of decision.policies) lines.push('', ...policyLines(policy, width))
   if (decision.policies.length !== 1) lines.push('', `All policies: ${costLine(decision.costPerHour)}`)
+  if (whatIf !== undefined) lines.push('', ...wrap(comparedSentence(whatIf), width))
   if (decision.warnings.length > 0) lines.push('', 'Warnings:', ...bullets(decision.warnings, width))
   return `${lines.join('\n')}\n`
 }
@@ -104,32 +107,4 @@ function limits(capacity: Readonly<Record<string, Capacity>>): string {
 function costLine({ now, plan, target }: CostPerHour): string {
   const planned = `now ${shown(now, money)}, plan ${shown(plan, money)}${change(now, plan)}`
   return isMissing(target) || target === plan ? planned : `${planned}, target now ${money(target)}`
-}
-
-function change(from: Reading, to: Reading): string {
-  if (isMissing(from) || isMissing(to) || from === 0) return ''
-  const percents = Math.round((to / from - 1) * 100)
-  return ` (${percents > 0 ? '+' : ''}${percents} %)`
-}
-
-function bullets(sentences: readonly string[], width: number): string[] {
-  return sentences.flatMap((text) =>
-    wrap(text, width - 4).map((line, index) => `${index === 0 ? '  - ' : '    '}${line}`),
-  )
-}
-
-function shown<T>(reading: Reading<T>, format: (value: T) => string): string {
-  return isMissing(reading) ? '?' : format(reading)
-}
-
-function rate(requestsPerSecond: number): string {
-  return requestsPerSecond.toFixed(requestsPerSecond < 10 ? 2 : 1)
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`
-}
-
-function money(perHour: number): string {
-  return `$${perHour.toFixed(2)}/h`
 }

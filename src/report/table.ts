@@ -45,6 +45,13 @@ export function wrap(text: string, width: number): string[] {
   return lines
 }
 
+/** Indented, one dash for each text. */
+export function bullets(texts: readonly string[], width: number): string[] {
+  return texts.flatMap((text) =>
+    wrap(text, width - 4).map((line, index) => `${index === 0 ? '  - ' : '    '}${line}`),
+  )
+}
+
 function pad(text: string, width: number, align: ColumnHead['align']): string {
   return align === 'right' ? text.padStart(width) : text.padEnd(width)
 }

@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import type { Decision } from '../../src/core/decision.ts'
-import { planDocument, planJson, planYaml } from '../../src/report/planDocument.ts'
+import { documentText } from '../../src/report/documentText.ts'
+import { planDocument } from '../../src/report/planDocument.ts'
 import { planTable } from '../../src/report/planTable.ts'
 
 const decision: Decision = {
@@ -119,13 +120,13 @@ test('no line is wider than the terminal', () => {
 test('the same decision gives the same bytes', () => {
   const copy = structuredClone(decision)
   expect(planTable(copy, 100)).toBe(planTable(decision, 100))
-  expect(planJson(copy)).toBe(planJson(decision))
-  expect(planYaml(copy)).toBe(planYaml(decision))
+  expect(documentText(planDocument(copy), 'json')).toBe(documentText(planDocument(decision), 'json'))
+  expect(documentText(planDocument(copy), 'yaml')).toBe(documentText(planDocument(decision), 'yaml'))
 })
 
 test('JSON and YAML are the same document, and reasons carry their sentence', () => {
-  expect(JSON.parse(planJson(decision))).toEqual(planDocument(decision))
-  expect(parse(planYaml(decision))).toEqual(planDocument(decision))
+  expect(JSON.parse(documentText(planDocument(decision), 'json'))).toEqual(planDocument(decision))
+  expect(parse(documentText(planDocument(decision), 'yaml'))).toEqual(planDocument(decision))
   expect(planDocument(decision)).toMatchObject({
     format: 'mixscaler-plan/1',
     time: '2025-10-09T09:00:00.000Z',
