@@ -5,6 +5,7 @@ import type { Command } from './command.ts'
 import { exitCodes, usageError } from './exit.ts'
 
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  fit: async () => (await import('./profileFit.ts')).profileFit,
   lint: async () => (await import('./profileLint.ts')).profileLint,
   import: async () => (await import('./profileImport.ts')).profileImport,
 }

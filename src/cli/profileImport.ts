@@ -3,6 +3,7 @@ import type { ProfileData } from '../core/profiles/measurement.ts'
 import { groupBy, setupName } from '../profiling/lint/finding.ts'
 import { joined } from '../profiling/lint/lint.ts'
 import { ownText } from '../profiling/ownFormat.ts'
+import { chosen } from '../profiling/setup.ts'
 import { table } from '../report/table.ts'
 import { defineCommand } from './command.ts'
 import { exitCodes } from './exit.ts'
@@ -34,8 +35,9 @@ export const profileImport = defineCommand({
   ],
   run: async (values, terminal, files) => {
     const output = choiceFlag('output', values.output, ['table', 'json'])
-    const read = await requireFiles(files, givenSetup(values))
-    const data = joined(read.map((each) => each.data))
+    const given = givenSetup(values)
+    const read = await requireFiles(files, given)
+    const data = chosen(joined(read.map((each) => each.data)), given)
     if (output === 'json') {
       terminal.out(ownText(data))
       return exitCodes.good

@@ -1,6 +1,8 @@
 // `mixscaler profile lint`: what is wrong with measurements, a sentence each, before anybody plans on them.
+import type { Origin, ProfileData } from '../core/profiles/measurement.ts'
 import { type Finding, rowsText } from '../profiling/lint/finding.ts'
 import { joined, lint } from '../profiling/lint/lint.ts'
+import { chosen } from '../profiling/setup.ts'
 import { wrap } from '../report/table.ts'
 import { defineCommand } from './command.ts'
 import { exitCodes } from './exit.ts'
@@ -35,12 +37,14 @@ export const profileLint = defineCommand({
   ],
   run: async (values, terminal, files) => {
     const output = choiceFlag('output', values.output, ['table', 'json'])
-    const read = await readFiles(files, givenSetup(values))
+    const given = givenSetup(values)
+    const read = await readFiles(files, given)
     const unreadable = read.flatMap((each): readonly Finding[] =>
       each.kind === 'unreadable' ? [{ defect: 'unreadable', text: each.why, rows: [], use: 'dropped' }] : [],
     )
     const data = joined(read.flatMap((each) => (each.kind === 'read' ? [each.data] : [])))
-    const findings = [...unreadable, ...lint(data)]
+    const wanted = new Set(rowsOf(chosen(data, given)))
+    const findings = [...unreadable, ...lint(data).filter(({ rows }) => rows.some((row) => wanted.has(row)))]
     terminal.out(
       output === 'json'
         ? `${JSON.stringify({ format: 'mixscaler-lint/1', findings }, null, 2)}\n`
@@ -49,6 +53,10 @@ export const profileLint = defineCommand({
     return findings.length === 0 ? exitCodes.good : exitCodes.limitBroken
   },
 })
+
+function rowsOf({ runs, prefill, decode, laws }: ProfileData): readonly Origin[] {
+  return [...runs, ...prefill, ...decode, ...laws].map(({ origin }) => origin)
+}
 
 function report(findings: readonly Finding[], width: number): string {
   if (findings.length === 0) return 'nothing found\n'

@@ -99,16 +99,17 @@ export function gapCounts(run: Run, { perMs, gapMs, running }: UnderWay, kappa: 
 export function ttftCounts(run: Run, { perMs, gapMs, running }: UnderWay, kappa: number): Counts {
   const { mean, meanSquare } = run.promptTokens
   const beside = besideOwn(run, perMs * gapMs)
+  const found = foundRunning(run, running)
   return {
     h: 1,
     a: 1,
-    b: running,
-    c: running * meanContext(run),
+    b: found,
+    c: found * meanContext(run),
     bp: mean * beside,
     d2: meanSquare * beside,
-    g: running,
+    g: found,
     dl: 1,
-    x: touched(kappa, running + mean),
+    x: touched(kappa, found + mean),
   }
 }
 
@@ -121,8 +122,13 @@ export function endToEndCounts(run: Run, state: UnderWay, kappa: number): Counts
 }
 
 /** The rest of the step that an arrival finds under way: it finds one if anything runs. */
-export function restOfStep({ gapMs, running }: UnderWay): number {
-  return (gapMs / 2) * Math.min(1, running)
+export function restOfStep(run: Run, { gapMs, running }: UnderWay): number {
+  return (gapMs / 2) * Math.min(1, foundRunning(run, running))
+}
+
+/** Sequences that an arrival finds: in a closed loop all but its own. */
+function foundRunning({ load }: Run, running: number): number {
+  return load.kind === 'clients' ? running * (1 - 1 / load.clients) : running
 }
 
 /** Share of the prompts that stall a sequence: not its own, nor those that started with it, all at once. */
@@ -164,6 +170,6 @@ export function prefillCounts({ promptTokens }: PrefillPoint, kappa: number): Co
 }
 
 /** Share of the experts that so many tokens touch; 0 for a dense model. */
-function touched(kappa: number, tokens: number): number {
+export function touched(kappa: number, tokens: number): number {
   return kappa > 0 ? 1 - (1 - kappa) ** tokens : 0
 }

@@ -10,6 +10,7 @@ import {
   prefillCounts,
   restOfStep,
   type Term,
+  touched,
   ttftCounts,
   underWay,
 } from './equations.ts'
@@ -35,14 +36,19 @@ export interface Fit {
 export type FitResult = Fit | { readonly kind: 'tooLittle'; readonly why: string }
 
 /** `kappa`: share of the experts that one token uses; 0 for a dense model. */
-export function fit(samples: readonly Sample[], kappa: number): FitResult {
+export function fitLaw(samples: readonly Sample[], kappa: number): FitResult {
   const why = tooLittle(samples)
   if (why !== undefined) return { kind: 'tooLittle', why }
   const base = determined(samples, kappa)
   const mixes = samples.some((sample) => sample.kind === 'run')
   const candidates: readonly (readonly Term[])[] = mixes ? [base, [...base, 'g']] : [base]
   const tried = candidates.map((active) => tryTerms(samples, active, kappa))
-  return tried.reduce((best, next) => (typicalMiss(next) < typicalMiss(best) ? next : best))
+  const best = tried.reduce((one, next) => (typicalMiss(next) < typicalMiss(one) ? next : one))
+  if (best.law.a > 0) return best
+  return {
+    kind: 'tooLittle',
+    why: 'the rows do not tell what a step costs by itself from what its sequences add: measure fewer clients, too',
+  }
 }
 
 function tryTerms(samples: readonly Sample[], active: readonly Term[], kappa: number): Fit {
@@ -80,8 +86,8 @@ function solve(samples: readonly Sample[], active: readonly Term[], kappa: numbe
 }
 
 /**
- * Relative errors count, with two exceptions. In an open loop an error of a step grows with the load by E/a: an
- * error in ms weighs the same at every load. TTFT of a closed loop rests on how its clients started: it weighs 0.3.
+ * Relative errors count, with two exceptions. In an open loop an error of a step grows with the load by E/a, so that
+ * an error in ms weighs the same at every load; bursts continue that to saturation. TTFT of a closed loop rests on how its clients started: it weighs 0.3.
  */
 const closedLoopTtftWeight = 0.3
 
@@ -100,18 +106,18 @@ function equationsOf(
       return [row(prefillCounts(sample.point, kappa), sample.point.ttftMs, 1 / sample.point.ttftMs)]
     case 'run': {
       const { run } = sample
-      const open = run.load.kind === 'rate'
+      const open = run.load.kind !== 'clients'
       const state = underWay(run)
       if (state === undefined) return []
       const { gapMs } = state
       const ttft = ttftOf(run)
-      const waited = restOfStep(state)
+      const waited = restOfStep(run, state)
       if (gapOf(run) === undefined) {
         const whole = run.e2eMs ?? 0
         return [row(endToEndCounts(run, state, kappa), whole - waited, 1 / whole)]
       }
       const gap = row(gapCounts(run, state, kappa), gapMs, open ? 1 / Math.sqrt(floor * gapMs) : 1 / gapMs)
-      if (ttft === undefined || ttft <= waited) return [gap]
+      if (ttft === undefined || ttft <= waited || run.load.kind === 'burst') return [gap]
       const weight = (open ? 1 : closedLoopTtftWeight) / ttft
       return [gap, row(ttftCounts(run, state, kappa), ttft - waited, weight)]
     }
@@ -146,8 +152,18 @@ function determined(samples: readonly Sample[], kappa: number): readonly Term[] 
     ...(curved ? (['d2'] as const) : []),
     ...(runs.some((run) => ttftOf(run) !== undefined) ? (['h'] as const) : []),
     ...(swept.length > 0 && running ? (['dl'] as const) : []),
-    ...(kappa > 0 && running ? (['x'] as const) : []),
+    ...(kappa > 0 && expertsVary(samples, kappa) ? (['x'] as const) : []),
   ]
+}
+
+/** Where all rows touch most experts, these are part of every step, and of a. */
+function expertsVary(samples: readonly Sample[], kappa: number): boolean {
+  const shares = samples.flatMap((sample) => {
+    if (sample.kind === 'prefill') return []
+    const running = sample.kind === 'run' ? underWay(sample.run)?.running : sample.point.sequences
+    return running === undefined ? [] : [touched(kappa, running)]
+  })
+  return Math.min(...shares) < 0.75 * Math.max(...shares)
 }
 
 /** Lengths that are not within 10 % of each other. */

@@ -4,7 +4,8 @@ import { quantile } from './leastSquares.ts'
 import { decodeSteps, gapOf, type LawCoefficients, type Sample, ttftOf } from './measurement.ts'
 import { runLatency } from './runLatency.ts'
 
-export type FittedMetric = 'itl' | 'ttft' | 'e2e'
+/** `saturation` is the time per output token of a burst: by how much it is off, the saturation rate is. */
+export type FittedMetric = 'itl' | 'ttft' | 'e2e' | 'saturation'
 
 export interface FittedPoint {
   readonly sample: Sample
@@ -26,6 +27,7 @@ export interface ErrorSummary {
   /** Time per output token; of whole requests or of TTFT where nothing else was measured. */
   readonly gap: Misses
   readonly ttft: Misses
+  readonly saturation: Misses
 }
 
 export interface HeldOut extends ErrorSummary {
@@ -49,6 +51,13 @@ export function errorsOf(sample: Sample, law: LawCoefficients): readonly FittedP
       const of = (ms: (stable: { gapMs: number; ttftMs: number }) => number): number =>
         latency.kind === 'stable' ? ms(latency) : Number.POSITIVE_INFINITY
       const gap = gapOf(run)
+      if (run.load.kind === 'burst')
+        return point(
+          sample,
+          'saturation',
+          gap,
+          of(({ gapMs }) => gapMs),
+        )
       const ttft = ttftOf(run)
       const whole = of(({ gapMs, ttftMs }) => ttftMs + decodeSteps(run) * gapMs)
       return [
@@ -74,7 +83,7 @@ export function summary(points: readonly FittedPoint[]): ErrorSummary {
   const of = (metric: FittedMetric): readonly FittedPoint[] => points.filter((each) => each.metric === metric)
   const ttft = of('ttft')
   const gap = [of('itl'), of('e2e'), ttft].find(({ length }) => length > 0) ?? []
-  return { gap: missesOf(gap), ttft: missesOf(ttft) }
+  return { gap: missesOf(gap), ttft: missesOf(ttft), saturation: missesOf(of('saturation')) }
 }
 
 /** Relative error, signed; infinite where the law cannot carry the load. */

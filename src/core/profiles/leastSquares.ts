@@ -21,11 +21,14 @@ export function nonNegativeLeastSquares(equations: readonly Equation[]): readonl
   return activeSets(matrix, right, columns).map((each, j) => each / (scales[j] ?? 1))
 }
 
-/** Rounds of reweighting, and where Huber's loss turns from squares to lines, in standard deviations. */
+/**
+ * Rounds of reweighting, and where Huber's loss turns from squares to lines, in standard deviations. Three, not the
+ * customary 1.345: a law that bends away from the data at high load must not call the high loads outliers.
+ */
 const reweightings = 20
-const huberBend = 1.345
+const huberBend = 3
 
-/** The same, with residuals beyond 1.345 standard deviations (by their median) counting linearly. */
+/** The same, with residuals beyond three standard deviations (by their median) counting linearly. */
 export function robustLeastSquares(equations: readonly Equation[]): readonly number[] {
   let solution = nonNegativeLeastSquares(equations)
   for (let round = 0; round < reweightings; round++) {
@@ -55,7 +58,8 @@ export function quantile(values: readonly number[], share: number): number {
   const at = share * (sorted.length - 1)
   const low = sorted[Math.floor(at)] ?? 0
   const high = sorted[Math.ceil(at)] ?? low
-  return low + (at - Math.floor(at)) * (high - low)
+  // Equal ones may be infinite, and then have no difference.
+  return low === high ? low : low + (at - Math.floor(at)) * (high - low)
 }
 
 function residualOf({ coefficients, value, weight }: Equation, solution: readonly number[]): number {

@@ -137,10 +137,11 @@ export function gapOf(run: Run): number | undefined {
   return run.itlMs !== undefined && run.itlMs > 0 ? run.itlMs : undefined
 }
 
-/** Rates within a load are far enough from the asked one only where the engine did not keep up. */
+/** Of a burst, what came out: as much goes in. */
 export function arrivalsPerMs({ load, achievedPerSecond }: Run): number | undefined {
-  if (load.kind !== 'rate') return undefined
-  return (achievedPerSecond ?? load.requestsPerSecond) / 1000
+  const asked = load.kind === 'rate' ? load.requestsPerSecond : undefined
+  const perSecond = achievedPerSecond ?? asked
+  return perSecond === undefined ? undefined : perSecond / 1000
 }
 
 export function setupKey({ model, gpu, tp, engine }: Setup): string {

@@ -1,6 +1,6 @@
 // The mean latencies that a law predicts for a run, from its load alone: the step time that keeps itself up.
 // A step is as long as the sequences in it make it, and there are as many sequences as steps are long.
-import { applied, gapCounts, restOfStep, ttftCounts, type UnderWay } from './equations.ts'
+import { applied, gapCounts, restOfStep, ttftCounts, type UnderWay, underWay } from './equations.ts'
 import { arrivalsPerMs, decodeSteps, type LawCoefficients, type Run } from './measurement.ts'
 
 export type RunLatency =
@@ -10,21 +10,23 @@ export type RunLatency =
 
 const rounds = 2000
 const precision = 1e-9
+/** From where the climb begins if a step without work takes no time. */
+const shortestStepMs = 1e-3
 
 export function runLatency(law: LawCoefficients, run: Run): RunLatency {
   const kappa = law.mixtureOfExperts?.kappa ?? 0
   const steps = decodeSteps(run)
-  let gapMs = law.a
-  let ttftMs = law.a + law.h
+  let gapMs = Math.max(law.a, shortestStepMs)
+  let ttftMs = gapMs + law.h
   for (let round = 0; round < rounds; round++) {
     const state = stateAt(run, steps, gapMs, ttftMs)
     if (state === undefined) return { kind: 'saturated' }
     const nextGap = applied(law, gapCounts(run, state, kappa))
-    const nextTtft = restOfStep(state) + applied(law, ttftCounts(run, state, kappa))
+    const nextTtft = restOfStep(run, state) + applied(law, ttftCounts(run, state, kappa))
     if (!(nextGap < 1e6)) return { kind: 'saturated' }
     const settled = Math.abs(nextGap - gapMs) + Math.abs(nextTtft - ttftMs) <= precision * nextGap
-    // From below it climbs to the first fixed point; a closed loop swings, and is damped.
-    const share = run.load.kind === 'clients' ? 0.5 : 1
+    // From below it climbs to the first fixed point; a closed loop, or a full one, swings, and is damped.
+    const share = run.load.kind === 'rate' ? 1 : 0.5
     gapMs += share * (nextGap - gapMs)
     ttftMs += share * (nextTtft - ttftMs)
     if (settled) return { kind: 'stable', gapMs, ttftMs, running: state.running }
@@ -42,7 +44,11 @@ function stateAt(run: Run, steps: number, gapMs: number, ttftMs: number): UnderW
       const perMs = run.load.clients / (ttftMs + steps * gapMs)
       return { perMs, gapMs, running: perMs * steps * gapMs }
     }
-    case 'burst':
-      return undefined
+    case 'burst': {
+      // As many run as ran: the slots, or what the cache holds.
+      const measured = underWay(run)
+      if (measured === undefined) return undefined
+      return { perMs: measured.running / (steps * gapMs), gapMs, running: measured.running }
+    }
   }
 }

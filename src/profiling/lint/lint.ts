@@ -39,7 +39,7 @@ export function joined(parts: readonly ProfileData[]): ProfileData {
 
 export function samplesOf({ runs, prefill, decode }: ProfileData): readonly Sample[] {
   return [
-    ...runs.flatMap((run): readonly Sample[] => (run.load.kind === 'burst' ? [] : [{ kind: 'run', run }])),
+    ...runs.map((run): Sample => ({ kind: 'run', run })),
     ...prefill.map((point): Sample => ({ kind: 'prefill', point })),
     ...decode.map((point): Sample => ({ kind: 'decode', point })),
   ]
