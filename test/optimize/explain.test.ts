@@ -55,6 +55,14 @@ describe('explainMix', () => {
     expect(two.runnerUp).toEqual({ replicas: { fast: 2, slow: 1 }, morePerHour: expect.closeTo(1) })
   })
 
+  it('names no runner-up that gives up the redundancy of the plan', () => {
+    // 8 on two fast; a third survives the loss of one. Two would be cheaper, and no answer to the same question.
+    const only = [variant('fast', { costPerHour: 3, max: 4 })]
+    const problem = mix([demand('chat', 8)], only, rates, { surviveReplicas: 1 })
+    expect(planned(problem).replicas).toEqual({ fast: 3 })
+    expect(explained(problem).runnerUp).toEqual({ replicas: { fast: 4 }, morePerHour: expect.closeTo(3) })
+  })
+
   it('never names a runner-up that is cheaper than the plan, nor a restriction that saves money', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 1e6 }), (seed) => {

@@ -113,13 +113,18 @@ function nextBest(problem: MixProblem, plan: MixPlan, engines: Engines): Explana
       if (changed.min > changed.max) continue
       const variants = problem.variants.map((other) => (other.id === variant.id ? changed : other))
       const answer = planMix({ ...problem, holdBand: 0, variants }, engines)
-      if (answer.status !== 'optimal') continue
+      if (answer.status !== 'optimal' || unmet(answer) > unmet(plan)) continue
       const morePerHour = weighed(problem, answer) - cost
       if (best === undefined || morePerHour < best.morePerHour)
         best = { replicas: answer.replicas, morePerHour }
     }
   }
   return best
+}
+
+/** Losses not covered and minimum shares not reached: giving those up is no other way to do the same. */
+function unmet({ binding }: MixPlan): number {
+  return binding.filter(({ kind }) => kind === 'redundancy' || kind === 'minShare').length
 }
 
 function difference(
