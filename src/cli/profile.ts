@@ -5,8 +5,10 @@ import type { Command } from './command.ts'
 import { exitCodes, usageError } from './exit.ts'
 
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
-  fit: async () => (await import('./profileFit.ts')).profileFit,
+  show: async () => (await import('./profileShow.ts')).profileShow,
+  recipe: async () => (await import('./profileRecipe.ts')).profileRecipe,
   lint: async () => (await import('./profileLint.ts')).profileLint,
+  fit: async () => (await import('./profileFit.ts')).profileFit,
   import: async () => (await import('./profileImport.ts')).profileImport,
 }
 

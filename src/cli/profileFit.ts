@@ -31,7 +31,7 @@ export const profileFit = defineCommand({
     'out (a request shape, else a load, else every second point), the worst point, and a quality mark:\n' +
     '  good  median error per token at most 3 % in sample and 5 % held out, 90th percentile at most 10 % and 15 %\n' +
     '  fair  at most 6 % and 10 %, and 15 % and 30 %\n' +
-    '  poor  everything else, and every fit of one request shape\n' +
+    '  poor  everything else, and every fit of one request shape or fewer than 6 rows\n' +
     'Bursts in the files (all requests at once) check the saturation rate: it must hold within 10 %.\n' +
     'Exit code 0: fitted; 1: nothing could be fitted; 4: the saturation check fails.',
   flags: {

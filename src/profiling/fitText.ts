@@ -165,10 +165,10 @@ function coefficients(law: LawCoefficients): readonly (readonly [name: string, v
   return (['a', 'b', 'c', 'ap', 'bp', 'd2', 'g', 'h'] as const).map((name) => [name, digits(law[name])])
 }
 
-/** Four digits, never in exponents: policies take plain numbers only. */
+/** Four digits, never in exponents: policies take plain numbers only. Below a billionth of a ms is rounding. */
 function digits(value: number): string {
+  if (Math.abs(value) < 1e-9) return '0'
   const rounded = Number(value.toPrecision(4))
-  if (rounded === 0) return '0'
   const places = Math.max(0, 3 - Math.floor(Math.log10(Math.abs(rounded))))
   return rounded
     .toFixed(Math.min(20, places))

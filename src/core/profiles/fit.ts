@@ -79,10 +79,16 @@ function typicalMiss({ inSample, heldOut }: Fit): number {
   return gap.misses.reduce((sum, miss) => sum + Math.min(1, miss), 0) / Math.max(1, gap.misses.length)
 }
 
+/**
+ * Residuals count linearly from here on, in standard deviations. Not the customary 1.345: a law that bends away from
+ * the data at high load must not call the high loads outliers.
+ */
+const grossError = 3
+
 function solve(samples: readonly Sample[], active: readonly Term[], kappa: number): LawCoefficients {
   const floor = shortestGap(samples)
   const equations = samples.flatMap((sample) => equationsOf(sample, active, kappa, floor))
-  return lawOf(robustLeastSquares(equations), active, kappa)
+  return lawOf(robustLeastSquares(equations, grossError), active, kappa)
 }
 
 /**
@@ -185,14 +191,16 @@ function tooLittle(samples: readonly Sample[]): string | undefined {
 /** The rule of the profile library, on the time per output token: `profile fit` prints it. */
 export const qualityRule =
   'good: in sample median <= 3 % and p90 <= 10 %, held out <= 5 % and <= 15 %; ' +
-  'fair: 6 % and 15 %, held out 10 % and 30 %; else poor, as is a fit of one request shape'
+  'fair: 6 % and 15 %, held out 10 % and 30 %; else poor, as is a fit of one request shape or fewer than 6 rows'
+
+const fewestRowsForMark = 6
 
 function qualityOf(
   inSample: ErrorSummary,
   heldOut: HeldOut | undefined,
   samples: readonly Sample[],
 ): FitQuality {
-  if (heldOut === undefined || shapesOf(samples) === 1) return 'poor'
+  if (heldOut === undefined || shapesOf(samples) === 1 || samples.length < fewestRowsForMark) return 'poor'
   const within = (seen: readonly [number, number], unseen: readonly [number, number]): boolean =>
     inSample.gap.median <= seen[0] &&
     inSample.gap.p90 <= seen[1] &&

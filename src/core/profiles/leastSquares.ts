@@ -21,15 +21,10 @@ export function nonNegativeLeastSquares(equations: readonly Equation[]): readonl
   return activeSets(matrix, right, columns).map((each, j) => each / (scales[j] ?? 1))
 }
 
-/**
- * Rounds of reweighting, and where Huber's loss turns from squares to lines, in standard deviations. Three, not the
- * customary 1.345: a law that bends away from the data at high load must not call the high loads outliers.
- */
 const reweightings = 20
-const huberBend = 3
 
-/** The same, with residuals beyond three standard deviations (by their median) counting linearly. */
-export function robustLeastSquares(equations: readonly Equation[]): readonly number[] {
+/** The same, with residuals beyond so many standard deviations (estimated by their median) counting linearly. */
+export function robustLeastSquares(equations: readonly Equation[], bend: number): readonly number[] {
   let solution = nonNegativeLeastSquares(equations)
   for (let round = 0; round < reweightings; round++) {
     const residuals = equations.map((equation) => Math.abs(residualOf(equation, solution)))
@@ -37,7 +32,7 @@ export function robustLeastSquares(equations: readonly Equation[]): readonly num
     if (!(spread > 1e-12)) return solution
     const next = nonNegativeLeastSquares(
       equations.map((equation, i) => {
-        const excess = (residuals[i] ?? 0) / (huberBend * spread)
+        const excess = (residuals[i] ?? 0) / (bend * spread)
         return excess <= 1 ? equation : { ...equation, weight: equation.weight / Math.sqrt(excess) }
       }),
     )

@@ -146,6 +146,8 @@ function sameKvTokens(decode: readonly DecodePoint[]): readonly Finding[] {
 /** Beside a quadratic that holds within 3 %, more than this is no noise. */
 const outlierShare = 0.15
 const outlierSpreads = 5
+/** Where the squares of Huber's loss end, in standard deviations: his own value. */
+const huberBend = 1.345
 
 function prefillOutliers(points: readonly [PrefillPoint, ...PrefillPoint[]]): readonly Finding[] {
   if (points.length < 5) return []
@@ -155,6 +157,7 @@ function prefillOutliers(points: readonly [PrefillPoint, ...PrefillPoint[]]): re
       value: ttftMs,
       weight: 1 / ttftMs,
     })),
+    huberBend,
   )
   const expected = ({ promptTokens }: PrefillPoint): number =>
     solution.reduce((sum, each, power) => sum + each * promptTokens ** power, 0)
