@@ -38,7 +38,7 @@ export function guidellm(file: string, report: Json, given: Given): ProfileData 
       const mean = (metric: string, statistic = 'mean'): number | undefined =>
         numberAt(benchmark, 'metrics', metric, 'successful', statistic)
       return runOf({ file, row: i + 1 }, given, stated, {
-        load: loadOf(strategyText(strategy), i + 1),
+        load: strategyLoad(strategyText(strategy), i + 1),
         prompt: [mean('prompt_token_count'), mean('prompt_token_count', 'std_dev')],
         output: [mean('output_token_count'), mean('output_token_count', 'std_dev')],
         ttft: [mean('time_to_first_token_ms'), mean('time_to_first_token_ms', 'median')],
@@ -67,7 +67,7 @@ export function guidellmRecords(
       )
       const value = (name: string): number | undefined => numberAt(lower, `successful ${name}`)
       return runOf({ file, row }, given, textAt(lower, 'model'), {
-        load: loadOf(textAt(lower, 'name') ?? '', row),
+        load: strategyLoad(textAt(lower, 'name') ?? '', row),
         prompt: [value('prompt token count mean'), value('prompt token count std dev')],
         output: [value('output token count mean'), value('output token count std dev')],
         ttft: [value('time to first token ms mean'), value('time to first token ms median')],
@@ -137,7 +137,7 @@ function strategyText(strategy: Json | undefined): string {
 }
 
 /** `synchronous`, `throughput`, `constant@2.5`, `poisson@2.5`, `async@2.5`, `concurrent@8`. */
-function loadOf(strategy: string, row: number): Load {
+export function strategyLoad(strategy: string, row: number): Load {
   const [kind = '', amount = ''] = strategy.toLowerCase().split('@')
   const number = Number(amount)
   switch (kind) {

@@ -12,6 +12,7 @@ import {
   type Setup,
 } from '../core/profiles/measurement.ts'
 import type { CsvRow } from './csv.ts'
+import { strategyLoad } from './guidellm.ts'
 import { type Given, setupFrom } from './setup.ts'
 import { Unreadable } from './unreadable.ts'
 
@@ -19,43 +20,59 @@ import { Unreadable } from './unreadable.ts'
 const names = {
   promptTokens: [
     'prompt_tokens',
+    'prompt_tokens_mean',
+    'prompt_mean',
     'isl',
     'isl_tokens',
+    'isl_mean',
     'input_tokens',
-    'prompt_mean',
+    'input_tokens_mean',
     'input_len',
     'in_tokens',
   ],
-  promptDeviation: ['prompt_tokens_sd', 'prompt_sd', 'input_tokens_sd'],
-  outputTokens: ['output_tokens', 'osl', 'osl_tokens', 'output_mean', 'output_len', 'out_tokens'],
-  outputDeviation: ['output_tokens_sd', 'output_sd'],
-  ttft: ['ttft_ms', 'ttft_ms_mean', 'mean_ttft_ms', 'ttft_mean_ms', 'ttft_s', 'ttft_s_mean', 'mean_ttft_s'],
-  ttftMedian: ['ttft_median_ms', 'ttft_ms_p50', 'median_ttft_ms', 'ttft_s_p50'],
-  itl: [
-    'itl_ms',
-    'itl_ms_mean',
-    'mean_itl_ms',
-    'itl_mean_ms',
-    'tpot_ms',
-    'tpot_ms_mean',
-    'mean_tpot_ms',
-    'tpot_mean_ms',
-    'itl_s',
-    'itl_s_mean',
-    'tpot_s',
-    'tpot_s_mean',
+  promptDeviation: ['prompt_tokens_sd', 'prompt_sd', 'input_tokens_sd', 'isl_sd'],
+  outputTokens: [
+    'output_tokens',
+    'output_tokens_mean',
+    'output_mean',
+    'osl',
+    'osl_tokens',
+    'osl_mean',
+    'output_len',
+    'out_tokens',
   ],
-  e2e: ['e2e_ms', 'e2e_ms_mean', 'mean_e2el_ms', 'mean_e2e_ms', 'e2e_s', 'e2e_s_mean', 'latency_s_mean'],
-  clients: ['clients', 'concurrency', 'max_concurrency', 'users'],
+  outputDeviation: ['output_tokens_sd', 'output_sd', 'osl_sd'],
+  ttft: timed('ttft'),
+  ttftMedian: ['ttft_median_ms', 'ttft_p50_ms', 'ttft_ms_p50', 'median_ttft_ms', 'ttft_s_p50', 'ttft_p50_s'],
+  itl: [...timed('itl'), ...timed('tpot')],
+  e2e: [...timed('e2e'), ...timed('e2el'), ...timed('latency')],
+  clients: ['clients', 'concurrency', 'conc', 'max_concurrency', 'users'],
   asked: ['requests_per_second', 'requested_req_s', 'request_rate', 'rate', 'rps', 'qps'],
-  achieved: ['achieved_per_second', 'req_s', 'request_throughput', 'achieved_req_s', 'throughput_req_s'],
+  achieved: [
+    'achieved_per_second',
+    'req_s',
+    'request_throughput',
+    'achieved_req_s',
+    'achieved_rps',
+    'throughput_req_s',
+  ],
   running: ['running', 'running_mean'],
   requests: ['requests', 'completed', 'ok', 'num_prompts'],
   duration: ['duration_s', 'duration'],
   maxNumSeqs: ['max_num_seqs'],
-} as const satisfies Readonly<Record<string, readonly string[]>>
+} satisfies Readonly<Record<string, readonly string[]>>
 
 type Column = keyof typeof names
+
+/** The mean of a time, in ms or in s. */
+function timed(metric: string): readonly string[] {
+  return ['ms', 's'].flatMap((unit) => [
+    `${metric}_${unit}`,
+    `${metric}_${unit}_mean`,
+    `${metric}_mean_${unit}`,
+    `mean_${metric}_${unit}`,
+  ])
+}
 
 export function tableData(
   file: string,
@@ -172,6 +189,8 @@ function runOf(file: string, cells: Cells, given: Given, stages: boolean): Run {
 function loadOf(cells: Cells, stages: boolean): Load {
   const clients = cells.of('clients')
   const asked = cells.text(...names.asked)
+  const strategy = cells.text('strategy')
+  if (strategy !== undefined) return strategyLoad(strategy, cells.line)
   if (cells.text('load') === 'burst' || asked === 'inf') return { kind: 'burst' }
   const requestsPerSecond = cells.of('asked')
   if (requestsPerSecond !== undefined && requestsPerSecond > 0) {

@@ -160,6 +160,17 @@ describe('sweeps', () => {
     }
   })
 
+  it('of decodes lose the point that is far off, too', () => {
+    for (const factor of [2, 0.3]) {
+      const spoiled = decode(2, (point) =>
+        point.contextTokens === 3000 && point.sequences === 160
+          ? { itlMs: factor * point.itlMs, tokensPerSecondPerGpu: 0 }
+          : {},
+      )
+      expect(found({ decode: spoiled })).toEqual([['outlier', 'tp2 row 13', 'dropped']])
+    }
+  })
+
   it('with one KV size for every parallelism are told that it cannot be', () => {
     const same = [2, 4].flatMap((tp) => decode(tp, () => ({ maxKvTokens: 224_133 })))
     const [finding] = lint({ ...noData, decode: same })

@@ -8,8 +8,6 @@ export function sweepFindings(
   prefill: readonly PrefillPoint[],
   decode: readonly DecodePoint[],
 ): readonly Finding[] {
-  const outliers = groupBy(prefill, ({ setup }) => setupKey(setup)).flatMap(prefillOutliers)
-  const off = new Set(outliers.flatMap(({ rows }) => rows))
   const throughputs = throughputFindings(prefill, decode)
   const polluted = new Set(
     throughputs.filter(({ defect }) => defect === 'prefillInThroughput').flatMap(({ rows }) => rows),
@@ -18,10 +16,16 @@ export function sweepFindings(
     decodeSaturation(group, group.some(({ origin }) => polluted.has(origin)) ? 'unusable' : 'usable'),
   )
   const queued = new Set(saturated.flatMap(({ rows }) => rows))
+  const running = decode.filter(({ origin }) => !queued.has(origin))
+  const beside = [
+    ...groupBy(prefill, ({ setup }) => setupKey(setup)).flatMap((group) => outliers(group, prefillCurve)),
+    ...groupBy(running, ({ setup }) => setupKey(setup)).flatMap((group) => outliers(group, decodeCurve)),
+  ]
+  const off = new Set(beside.flatMap(({ rows }) => rows))
   return [
     ...throughputs,
     ...sameKvTokens(decode),
-    ...outliers,
+    ...beside,
     ...saturated,
     ...groupBy(
       prefill.filter(({ origin }) => !off.has(origin)),
@@ -35,7 +39,7 @@ export function sweepFindings(
       ),
     ),
     ...groupBy(
-      decode.filter(({ origin }) => !queued.has(origin)),
+      running.filter(({ origin }) => !off.has(origin)),
       ({ setup, contextTokens }) => JSON.stringify([setupKey(setup), contextTokens]),
     ).flatMap((group) =>
       falls(
@@ -143,32 +147,54 @@ function sameKvTokens(decode: readonly DecodePoint[]): readonly Finding[] {
   })
 }
 
-/** Beside a quadratic that holds within 3 %, more than this is no noise. */
-const outlierShare = 0.15
+interface Curve<T> {
+  /** What the value is made of: each coefficient is fitted. */
+  readonly terms: (point: T) => readonly number[]
+  readonly value: (point: T) => number
+  /** More than this share beside the curve is no noise. */
+  readonly share: number
+  readonly say: (point: T, expected: number) => string
+}
+
+/** A quadratic holds within 3 %. */
+const prefillCurve: Curve<PrefillPoint> = {
+  terms: ({ promptTokens }) => [1, promptTokens, promptTokens ** 2],
+  value: ({ ttftMs }) => ttftMs,
+  share: 0.15,
+  say: ({ ttftMs, promptTokens }, expected) =>
+    `TTFT is ${figure(ttftMs)} ms for ${promptTokens} tokens where the other points give ${figure(expected)} ms`,
+}
+
+/** Holds within 5 to 10 %, and engines take steps of up to 30 % where their kernels change. */
+const decodeCurve: Curve<DecodePoint> = {
+  terms: ({ sequences, contextTokens }) => [1, sequences, sequences * contextTokens],
+  value: ({ itlMs }) => itlMs,
+  share: 0.5,
+  say: ({ itlMs, sequences, contextTokens }, expected) =>
+    `ITL is ${figure(itlMs)} ms for ${figure(sequences)} sequences at context ${figure(contextTokens)} where the other points give ${figure(expected)} ms`,
+}
+
 const outlierSpreads = 5
 /** Where the squares of Huber's loss end, in standard deviations: his own value. */
 const huberBend = 1.345
 
-function prefillOutliers(points: readonly [PrefillPoint, ...PrefillPoint[]]): readonly Finding[] {
+function outliers<T extends PrefillPoint | DecodePoint>(
+  points: readonly [T, ...T[]],
+  { terms, value, share, say }: Curve<T>,
+): readonly Finding[] {
   if (points.length < 5) return []
   const solution = robustLeastSquares(
-    points.map(({ promptTokens, ttftMs }) => ({
-      coefficients: [1, promptTokens, promptTokens ** 2],
-      value: ttftMs,
-      weight: 1 / ttftMs,
-    })),
+    points.map((point) => ({ coefficients: terms(point), value: value(point), weight: 1 / value(point) })),
     huberBend,
   )
-  const expected = ({ promptTokens }: PrefillPoint): number =>
-    solution.reduce((sum, each, power) => sum + each * promptTokens ** power, 0)
-  const misses = points.map((point) => Math.abs(point.ttftMs / expected(point) - 1))
-  const bound = Math.max(outlierShare, outlierSpreads * 1.4826 * median(misses))
+  const expected = (point: T): number =>
+    terms(point).reduce((sum, term, i) => sum + term * (solution[i] ?? 0), 0)
+  const misses = points.map((point) => Math.abs(value(point) / expected(point) - 1))
+  const bound = Math.max(share, outlierSpreads * 1.4826 * median(misses))
   const rows = points.filter((_, i) => (misses[i] ?? 0) > bound)
   const [first] = rows
   if (first === undefined) return []
-  const text =
-    `${setupName(first.setup)}: TTFT is ${figure(first.ttftMs)} ms for ${first.promptTokens} tokens where the other points ` +
-    `give ${figure(expected(first))} ms: an outlier`
+  const text = `${setupName(first.setup)}: ${say(first, expected(first))}: an outlier`
   return [{ defect: 'outlier', text, rows: origins(rows), use: 'dropped' }]
 }
 
@@ -213,10 +239,12 @@ function peak(rising: readonly DecodePoint[]): number {
 /** From where on the stated throughput falls short, at the top end only. */
 function short(rising: readonly DecodePoint[]): number {
   const ratios = rising.map(({ sequences, itlMs, tokensPerSecondPerGpu }) =>
-    tokensPerSecondPerGpu === undefined ? 1 : sequences / itlMs / tokensPerSecondPerGpu,
+    tokensPerSecondPerGpu === undefined || !(tokensPerSecondPerGpu > 0)
+      ? undefined
+      : sequences / itlMs / tokensPerSecondPerGpu,
   )
-  const least = Math.min(...ratios)
-  const last = ratios.findLastIndex((ratio) => ratio <= shortShare * least)
+  const least = Math.min(...ratios.flatMap((ratio) => ratio ?? []))
+  const last = ratios.findLastIndex((ratio) => ratio === undefined || ratio <= shortShare * least)
   return last + 1
 }
 
