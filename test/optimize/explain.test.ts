@@ -55,6 +55,15 @@ describe('explainMix', () => {
     expect(two.runnerUp).toEqual({ replicas: { fast: 2, slow: 1 }, morePerHour: expect.closeTo(1) })
   })
 
+  it('names no runner-up that its pool or budget has no room for', () => {
+    // Four slow cost 8, as two fast and one slow would; there is one fast at most: with three slow 9.
+    const pools = [{ name: 'pool', gpus: 1 }]
+    const inPool = explained(mix([demand('chat', 10)], kinds, rates, { pools }))
+    expect(inPool.runnerUp).toEqual({ replicas: { fast: 1, slow: 3 }, morePerHour: expect.closeTo(1) })
+    const dear = [variant('fast', { costPerHour: 3 })]
+    expect(explained(mix([demand('chat', 8)], dear, rates, { budgetPerHour: 8 })).runnerUp).toBeUndefined()
+  })
+
   it('names no runner-up that gives up the redundancy of the plan', () => {
     // 8 on two fast; a third survives the loss of one. Two would be cheaper, and no answer to the same question.
     const only = [variant('fast', { costPerHour: 3, max: 4 })]

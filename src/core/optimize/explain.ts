@@ -4,7 +4,7 @@ import type { ClassId, VariantId } from '../policy.ts'
 import type { EngineLimits, Engines } from './engine.ts'
 import { sizingAt } from './fixedPoint.ts'
 import { memoized, toInstance } from './instance.ts'
-import type { MixPlan, MixProblem } from './mix.ts'
+import type { MixPlan, MixProblem, MixVariant } from './mix.ts'
 import { planMix } from './planMix.ts'
 import { weighed } from './planTogether.ts'
 import { buildProgram } from './program.ts'
@@ -113,13 +113,35 @@ function nextBest(problem: MixProblem, plan: MixPlan, engines: Engines): Explana
       if (changed.min > changed.max) continue
       const variants = problem.variants.map((other) => (other.id === variant.id ? changed : other))
       const answer = planMix({ ...problem, holdBand: 0, variants }, engines)
-      if (answer.status !== 'optimal' || unmet(answer) > unmet(plan)) continue
+      if (answer.status !== 'optimal' || unmet(answer) > unmet(plan) || !fits(problem, answer)) continue
       const morePerHour = weighed(problem, answer) - cost
       if (best === undefined || morePerHour < best.morePerHour)
         best = { replicas: answer.replicas, morePerHour }
     }
   }
   return best
+}
+
+/** Minimums outrank pools and budget in a program, so that one more of a variant would always seem to fit. */
+function fits(
+  { variants, pools, budgetPerHour = Number.POSITIVE_INFINITY }: MixProblem,
+  plan: MixPlan,
+): boolean {
+  const total = (of: (variant: MixVariant) => number, counts: (variant: MixVariant) => number): number =>
+    variants.reduce((sum, variant) => sum + of(variant) * counts(variant), 0)
+  const within = (of: (variant: MixVariant) => number, most: number): boolean =>
+    total(of, ({ id }) => plan.replicas[id] ?? 0) <=
+    Math.max(
+      most,
+      total(of, ({ min }) => min),
+    ) +
+      1e-9
+  return (
+    within(({ costPerHour }) => costPerHour, budgetPerHour) &&
+    pools.every(({ name, gpus }) =>
+      within(({ pool, gpusPerReplica }) => (pool === name ? gpusPerReplica : 0), gpus),
+    )
+  )
 }
 
 /** Losses not covered and minimum shares not reached: giving those up is no other way to do the same. */
