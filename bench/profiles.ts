@@ -9,7 +9,8 @@ import type { HeldOut } from '../src/core/profiles/fitErrors.ts'
 import { median } from '../src/core/profiles/leastSquares.ts'
 import { resolveFrom } from '../src/core/profiles/library.ts'
 import { measuredProfiles } from '../src/core/profiles/measured.ts'
-import type { ProfileData, Run } from '../src/core/profiles/measurement.ts'
+import type { ProfileData, Run, Setup } from '../src/core/profiles/measurement.ts'
+import { parseModelName } from '../src/core/profiles/models.ts'
 import { fitCells, fitHeads } from '../src/profiling/fitText.ts'
 import { fitAll } from '../src/profiling/fitted.ts'
 import { groupBy } from '../src/profiling/lint/finding.ts'
@@ -53,7 +54,7 @@ function errors(all: ProfileData): void {
   console.log(
     `\n${profiles.length} fits in ${(performance.now() - started).toFixed(0)} ms. Median over set-ups of (median |e|, p90 |e|) on what was left out, %:`,
   )
-  for (const group of groupBy(profiles, ({ setup }) => `${setup.model} on ${setup.gpu}`)) {
+  for (const group of groupBy(profiles, ({ setup }) => familyOf(setup))) {
     const kinds: readonly HeldOut['leftOut'][] = ['shape', 'load', 'point']
     const parts = kinds.flatMap((kind) => {
       const gaps = group.flatMap(({ fit }) => (fit?.heldOut?.leftOut === kind ? [fit.heldOut.gap] : []))
@@ -63,9 +64,13 @@ function errors(all: ProfileData): void {
         `${kind} ${share(gaps.map((gap) => gap.median))}, ${share(gaps.map((gap) => gap.p90))} (${gaps.length})`,
       ]
     })
-    if (parts.length > 0)
-      console.log(`  ${`${group[0].setup.model} on ${group[0].setup.gpu}`.padEnd(52)} ${parts.join('  ')}`)
+    if (parts.length > 0) console.log(`  ${familyOf(group[0].setup).padEnd(44)} ${parts.join('  ')}`)
   }
+}
+
+/** The same model and GPU in any precision and parallelism, as the modelling notes count set-ups. */
+function familyOf({ model, gpu }: Setup): string {
+  return `${parseModelName(model).base} on ${gpu}`
 }
 
 /** Only the slots are told: 128 and 192, as the engines were started. */
