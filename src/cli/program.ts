@@ -8,6 +8,7 @@ import { version } from './version.ts'
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./serve.ts')).serve,
   plan: async () => (await import('./plan.ts')).plan,
+  explain: async () => (await import('./explain.ts')).explain,
   validate: async () => (await import('./validate.ts')).validate,
   record: async () => (await import('./record.ts')).record,
   profile: async () => (await import('./profile.ts')).profile,

@@ -24,6 +24,8 @@ export type CapacityOf = (trafficClass: TrafficClass, variant: Variant, replicas
 export interface Sizing {
   /** Capacity per replica when there are `replicas` of a variant. */
   readonly capacityOf: CapacityOf
+  /** What the capacity model is asked for that. */
+  readonly questionOf: (trafficClass: TrafficClass, variant: Variant, replicas: number) => CapacityQuestion
   /** Classes whose SLO no replica can meet, however idle. They are sized by throughput: late beats never. */
   readonly outOfReach: ReadonlySet<TrafficClass>
   /** Equal keys: equal capacities, at every count. */
@@ -65,11 +67,16 @@ export function sizing(
     outOfReach.has(trafficClass)
       ? question(trafficClass, variant, { kind: 'throughput' })
       : withinSlo(trafficClass, variant)
+  const questionOf = (trafficClass: TrafficClass, variant: Variant, replicas: number): CapacityQuestion => ({
+    ...asked(trafficClass, variant),
+    replicas,
+  })
   return {
     outOfReach,
+    questionOf,
     capacityOf: (trafficClass, variant, replicas) =>
       serves(variant, trafficClass)
-        ? memo.capacityOf({ ...asked(trafficClass, variant), replicas })
+        ? memo.capacityOf(questionOf(trafficClass, variant, replicas))
         : notAllowed(trafficClass),
     capacityKey: policy.classes
       .flatMap((trafficClass) =>

@@ -35,7 +35,7 @@ async function inProcess(args: readonly string[]) {
 const policy = 'policies/smallest.yaml'
 const quiet = file('quiet.json', chatAt(2))
 
-const commands = ['serve', 'plan', 'validate', 'record', 'demo']
+const commands = ['serve', 'plan', 'explain', 'validate', 'record', 'demo']
 
 test('the overview names every command, exit codes and where to begin', async () => {
   const { exitCode, out } = await mixscaler('--help')
