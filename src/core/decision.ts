@@ -1,5 +1,6 @@
 // What was decided at one instant, and why: the only thing that gRPC, metrics, API, tables and reports read.
 import type { Capacity } from './capacity/question.ts'
+import type { Forecast } from './forecast/forecast.ts'
 import type { ReplicaCounts } from './observation.ts'
 import type { ClassId, PolicyId, Role, VariantId } from './policy.ts'
 import type { Reading } from './reading.ts'
@@ -40,6 +41,8 @@ export interface ClassDecision {
   readonly name: string
   /** Requests per second that arrive now. */
   readonly demand: Reading
+  /** For the time when a replica ordered now is ready. */
+  readonly forecast: Reading<Forecast>
   /** Requests per second that the plan is made for. */
   readonly plannedFor: Reading
   readonly shortfall: Reading

@@ -113,6 +113,8 @@ export interface StepLimits {
 }
 
 export interface Behavior {
+  /** The plan is made for what will arrive, with this chance at most, by the time a replica ordered now is ready. */
+  readonly forecastQuantile: number
   /** Added to demand before sizing, as a share of it: 0.1 plans for 110 %. */
   readonly headroom: number
   /** The plan is made for the highest demand of this window: up at once, down late. */

@@ -6,6 +6,13 @@ import type { MissingReason } from './reading.ts'
 export type Reason =
   | { readonly kind: 'demand'; readonly class: string; readonly requestsPerSecond: number }
   | {
+      readonly kind: 'forecast'
+      readonly class: string
+      readonly requestsPerSecond: number
+      readonly quantile: number
+      readonly horizonSeconds: number
+    }
+  | {
       readonly kind: 'carries'
       readonly class: string
       readonly share: number
@@ -90,6 +97,8 @@ export function sentence(reason: Reason): string {
   switch (reason.kind) {
     case 'demand':
       return `${reason.class} needs ${rate(reason.requestsPerSecond)}`
+    case 'forecast':
+      return `a replica of ${reason.class} ordered now is ready in ${duration(reason.horizonSeconds)}: by then ${rate(reason.requestsPerSecond)} at the ${percent(reason.quantile)} quantile`
     case 'carries':
       return `carries ${percent(reason.share)} of ${reason.class} at ${rate(reason.perReplica)} per replica, limited by ${limitName(reason.limitedBy)}`
     case 'cannotServe':
@@ -109,7 +118,7 @@ export function sentence(reason: Reason): string {
     case 'notNeeded':
       return 'not needed: others carry the demand more cheaply'
     case 'holdDemand':
-      return `the plan is still made for the ${rate(reason.requestsPerSecond)} of ${reason.class} seen a moment ago`
+      return `the plan is still made for the ${rate(reason.requestsPerSecond)} of ${reason.class} planned for a moment ago`
     case 'notWorthIt':
       return `the cheapest mix would save $${reason.savingPerHour.toFixed(2)}/h: not worth the change`
     case 'holdDown':

@@ -2,6 +2,7 @@
 import { attainment } from './attainment.ts'
 import type { ClassDecision, CostPerHour, PolicyDecision, VariantDecision } from './decision.ts'
 import { carriedBy } from './demand/supply.ts'
+import type { Forecast } from './forecast/forecast.ts'
 import type { Observation, ReplicaCounts } from './observation.ts'
 import type { Engines } from './optimize/engine.ts'
 import type { MixPlan, MixProblem } from './optimize/mix.ts'
@@ -14,7 +15,7 @@ import { effectiveReplicas } from './stabilize/deadBand.ts'
 import { grantedCounts } from './stabilize/growth.ts'
 import { type Move, moves } from './stabilize/targets.ts'
 import type { ClassMemory, State, VariantMemory } from './state.ts'
-import type { PolicyView, SeenVariant, UnseenVariant } from './view.ts'
+import type { PolicyView, SeenDemand, SeenVariant, UnseenVariant } from './view.ts'
 import { policyReasons, variantReasons } from './why.ts'
 
 export interface Settled {
@@ -187,10 +188,16 @@ function classDecision(
     id: trafficClass.id,
     name: trafficClass.name,
     demand: view.missingDemand.get(trafficClass) ?? view.demand.get(trafficClass)?.requestsPerSecond ?? none,
+    forecast: forecastOf(trafficClass, view) ?? none,
     plannedFor: plan === undefined ? none : (plannedFor ?? none),
     shortfall: plan === undefined || plannedFor === undefined ? none : (plan.shortfall[trafficClass.id] ?? 0),
     attainment: attainment(trafficClass, view.policy, observation),
   }
+}
+
+function forecastOf(trafficClass: TrafficClass, view: PolicyView): Reading<Forecast> | undefined {
+  const ahead = view.demand.get(trafficClass)?.ahead
+  return ahead === undefined || isMissing(ahead) ? ahead : ahead.forecast
 }
 
 function costOf(variants: readonly VariantDecision[]): CostPerHour {
@@ -237,21 +244,30 @@ function classMemory(
   plan: MixPlan | undefined,
   state: State,
 ): Readonly<Record<ClassId, ClassMemory>> {
-  const demands = new Map([...view.demand].map(([{ id }, { window }]) => [id, window]))
   return Object.fromEntries(
     [...view.shapes].map(([trafficClass, shape]) => {
       const { id } = trafficClass
-      const demand = demands.get(id)
+      const known = view.demand.get(trafficClass)
       return [
         id,
         {
-          ...(demand === undefined ? {} : { demand }),
+          ...(known === undefined ? {} : { demand: known.window }),
+          ...forecastMemory(known, state.classes[id]),
           ...(shape.origin === 'observed' ? { shape } : {}),
           ...tolerantMemory(trafficClass, view, plan, state),
         },
       ]
     }),
   )
+}
+
+/** What demand could not be entered into at this tick stays as it was. */
+function forecastMemory(
+  known: SeenDemand | undefined,
+  before: ClassMemory | undefined,
+): Pick<ClassMemory, 'forecast'> {
+  if (known !== undefined && !isMissing(known.ahead)) return { forecast: known.ahead.memory }
+  return before?.forecast === undefined ? {} : { forecast: before.forecast }
 }
 
 /** What was not read or not planned at this tick stays as it was. */

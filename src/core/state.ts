@@ -3,6 +3,7 @@
 import type { Ledger } from './demand/ledger.ts'
 import type { ClassShape } from './demand/shape.ts'
 import type { Carried } from './demand/supply.ts'
+import type { ForecastMemory } from './forecast/forecast.ts'
 import type { ClassId, PolicyId, VariantId } from './policy.ts'
 import type { PeakAt } from './stabilize/hold.ts'
 
@@ -26,10 +27,12 @@ export interface VariantMemory {
 }
 
 export interface ClassMemory {
-  /** Demand within the hold window, as seen by the same variants: the highest is planned for. */
+  /** What was planned for within the hold window, as seen by the same variants: the highest is planned for. */
   readonly demand?: readonly PeakAt[]
   /** Lengths last seen, so that a quiet minute does not forget the shape of the traffic. */
   readonly shape?: ClassShape
+  /** What past demand says about demand ahead: interactive classes only. */
+  readonly forecast?: ForecastMemory
   /** Work that waits, by age, and what the last plan carried of it: latency-tolerant classes only. */
   readonly ledger?: Ledger
   readonly carried?: Carried

@@ -7,9 +7,10 @@ import { requestSeconds } from './demand/pace.ts'
 import { scaleDemand } from './demand/scale.ts'
 import { type ClassShape, classShape, meanTokens } from './demand/shape.ts'
 import type { TolerantDemand } from './demand/tolerant.ts'
+import { type Ahead, lookAhead } from './forecast/ahead.ts'
 import type { Observation } from './observation.ts'
 import { type ClassId, type ScalingPolicy, serves, type TrafficClass, type Variant } from './policy.ts'
-import { isMissing, type Missing, missing } from './reading.ts'
+import { isMissing, type Missing, missing, type Reading } from './reading.ts'
 import { limitsOf, type Sizing, sizing } from './sizing.ts'
 import { type PeakAt, remember } from './stabilize/hold.ts'
 import type { PolicyMemory, State } from './state.ts'
@@ -18,7 +19,7 @@ export interface PolicyView extends Sizing {
   readonly policy: ScalingPolicy
   readonly seen: readonly SeenVariant[]
   readonly unseen: readonly UnseenVariant[]
-  /** Classes that the seen variants can serve and whose demand is known, with the demand of the hold window. */
+  /** Classes that the seen variants can serve and whose demand is known. */
   readonly demand: ReadonlyMap<TrafficClass, SeenDemand>
   /** Classes whose demand cannot be read now; for a while the last one stands in for it above. */
   readonly missingDemand: ReadonlyMap<TrafficClass, Missing>
@@ -30,6 +31,9 @@ export interface PolicyView extends Sizing {
 export interface SeenDemand {
   /** Requests per second now. */
   readonly requestsPerSecond: number
+  /** By the time a replica ordered now is ready. */
+  readonly ahead: Reading<Ahead>
+  /** What was planned for within the hold window, this instant included: the higher of demand and its forecast. */
   readonly window: readonly PeakAt[]
 }
 
@@ -96,18 +100,26 @@ export function look(
       memory,
       seen: variants.map((variant) => countsOf(variant, observation, state)),
       unseen,
-      ...sorted(policy, variants, demand, (trafficClass, requestsPerSecond) =>
-        remember(
-          windowOf(trafficClass, state).filter(({ at }) => at >= memory.since),
-          requestsPerSecond,
-          observation.at,
-          policy.behavior.scaleDownHoldSeconds,
-        ),
-      ),
+      ...sorted(policy, variants, demand, (trafficClass, requestsPerSecond) => {
+        const { at } = observation
+        const hidden = unseen.map(({ variant }) => variant)
+        const past = state.classes[trafficClass.id]?.forecast
+        const ahead = lookAhead(policy, trafficClass, hidden, past, at, requestsPerSecond)
+        const window = windowOf(trafficClass, state).filter((entry) => entry.at >= memory.since)
+        const planned = plannedFor(requestsPerSecond, ahead)
+        const hold = policy.behavior.scaleDownHoldSeconds
+        return { requestsPerSecond, ahead, window: remember(window, planned, at, hold) }
+      }),
       shapes,
       ...sizing(policy, variants, shapeOf, observation, memo),
     }
   }
+}
+
+/** Never below what is there now. A class at rest is started by its first request, not by a forecast. */
+function plannedFor(requestsPerSecond: number, ahead: Reading<Ahead>): number {
+  if (isMissing(ahead) || requestsPerSecond <= 0) return requestsPerSecond
+  return Math.max(requestsPerSecond, ahead.forecast.atQuantile)
 }
 
 function unseenFor(variant: Variant, observation: Observation): readonly UnseenVariant[] {
@@ -201,7 +213,7 @@ function sorted(
   policy: ScalingPolicy,
   variants: readonly Variant[],
   demand: Readonly<Record<ClassId, KnownDemand>>,
-  windowWith: (trafficClass: TrafficClass, requestsPerSecond: number) => readonly PeakAt[],
+  seenDemand: (trafficClass: TrafficClass, requestsPerSecond: number) => SeenDemand,
 ): Pick<PolicyView, 'demand' | 'missingDemand' | 'tolerant'> {
   const known = new Map<TrafficClass, SeenDemand>()
   const missingDemand = new Map<TrafficClass, Missing>()
@@ -214,8 +226,12 @@ function sorted(
     if (standIn !== undefined) missingDemand.set(trafficClass, standIn.why)
     if (isMissing(requestsPerSecond)) missingDemand.set(trafficClass, requestsPerSecond)
     else if (variants.some((variant) => serves(variant, trafficClass))) {
-      const window = standIn?.window ?? windowWith(trafficClass, requestsPerSecond)
-      known.set(trafficClass, { requestsPerSecond, window })
+      known.set(
+        trafficClass,
+        standIn === undefined
+          ? seenDemand(trafficClass, requestsPerSecond)
+          : { requestsPerSecond, ahead: standIn.why, window: standIn.window },
+      )
     } else missingDemand.set(trafficClass, missing('noSeries', `variants that serve ${trafficClass.name}`))
   }
   return { demand: known, missingDemand, tolerant }

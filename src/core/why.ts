@@ -4,6 +4,7 @@ import type { VariantDecision } from './decision.ts'
 import { lostDeadline, overdueWork } from './demand/deadlines.ts'
 import type { Binding, MixPlan } from './optimize/mix.ts'
 import type { ClassId, TrafficClass, VariantId } from './policy.ts'
+import { isMissing } from './reading.ts'
 import type { Reason } from './reason.ts'
 import { highest } from './stabilize/hold.ts'
 import type { PolicyView } from './view.ts'
@@ -56,11 +57,22 @@ export function policyReasons(
   failure: string | undefined,
 ): readonly Reason[] {
   const reasons: Reason[] = []
-  for (const [trafficClass, { requestsPerSecond, window }] of view.demand) {
+  for (const [trafficClass, { requestsPerSecond, ahead, window }] of view.demand) {
     if (!view.missingDemand.has(trafficClass))
       reasons.push({ kind: 'demand', class: trafficClass.name, requestsPerSecond })
+    if (!isMissing(ahead) && requestsPerSecond > 0 && ahead.forecast.atQuantile > requestsPerSecond) {
+      const { atQuantile, horizonSeconds } = ahead.forecast
+      const quantile = view.policy.behavior.forecastQuantile
+      reasons.push({
+        kind: 'forecast',
+        class: trafficClass.name,
+        requestsPerSecond: atQuantile,
+        quantile,
+        horizonSeconds,
+      })
+    }
     const [peak] = window
-    if (peak !== undefined && peak.requestsPerSecond > requestsPerSecond) {
+    if (peak !== undefined && peak.requestsPerSecond > (window.at(-1)?.requestsPerSecond ?? 0)) {
       const until = peak.at + view.policy.behavior.scaleDownHoldSeconds
       reasons.push({
         kind: 'holdDemand',

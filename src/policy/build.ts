@@ -17,6 +17,7 @@ import type { StatedBehavior, StatedClass, StatedVariant } from './schema.ts'
 
 /** Where neither the policy nor the fleet says otherwise. */
 const builtIn: Behavior = {
+  forecastQuantile: 0.9,
   headroom: 0.1,
   scaleDownHoldSeconds: 120,
   stepLimits: {},
@@ -82,6 +83,7 @@ function overridden(base: Behavior, stated: StatedBehavior): Behavior {
   const { up = base.stepLimits.up, down = base.stepLimits.down } = stepLimits ?? {}
   const budgetPerHour = budget ?? base.budgetPerHour
   return {
+    forecastQuantile: stated.forecastQuantile ?? base.forecastQuantile,
     headroom: stated.headroom ?? base.headroom,
     scaleDownHoldSeconds: scaleDown?.hold ?? base.scaleDownHoldSeconds,
     stepLimits: { ...(up === undefined ? {} : { up }), ...(down === undefined ? {} : { down }) },

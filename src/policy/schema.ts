@@ -183,6 +183,9 @@ const variant = mapping({
 })
 
 const behavior = mapping({
+  forecastQuantile: share({ min: 0.5, max: 0.99 })
+    .optional()
+    .describe('Chance that no more arrives by the time a new replica is ready; default 90%.'),
   headroom: share({ min: 0, max: 4 }).optional().describe('Added to demand before sizing; default 10%.'),
   scaleDown: mapping({
     hold: duration({ min: 0, max: 6 * hourSeconds })

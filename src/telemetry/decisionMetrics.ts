@@ -89,6 +89,10 @@ function variantGauges(registry: Registry) {
 function classGauges(registry: Registry) {
   const { add, clear } = family(registry, classLabels)
   const demand = add('demand_requests_per_second', 'Requests per second that arrive now.')
+  const forecast = add(
+    'forecast_requests_per_second',
+    'Requests per second forecast for when a replica ordered now is ready, at the policy’s quantile.',
+  )
   const planned = add('planned_requests_per_second', 'Requests per second that the plan is made for.')
   const shortfall = add(
     'shortfall_requests_per_second',
@@ -103,6 +107,7 @@ function classGauges(registry: Registry) {
     clear,
     show: (labels: Labels, each: ClassDecision) => {
       demand(labels, each.demand)
+      if (!isMissing(each.forecast)) forecast(labels, each.forecast.atQuantile)
       planned(labels, each.plannedFor)
       shortfall(labels, each.shortfall)
       attainment({ ...labels, bound: 'ttft' }, each.attainment.ttft)

@@ -241,7 +241,7 @@ describe('stabilizing', () => {
     const high = variantOf(steps[0], 'h100').target
     expect(variantOf(steps[1], 'h100').target).toBe(high)
     expect(steps[1]?.decision.policies[0]?.reasons.map(sentence)).toContain(
-      'the plan is still made for the 120.0 req/s of chat seen a moment ago',
+      'the plan is still made for the 120.0 req/s of chat planned for a moment ago',
     )
     expect(variantOf(steps[2], 'h100').target).toBe(high)
     expect(variantOf(steps[3], 'h100').target).toBe(1)

@@ -26,6 +26,7 @@ export const l40s: Profile = {
 }
 
 export const behavior: Behavior = {
+  forecastQuantile: 0.5,
   headroom: 0.1,
   scaleDownHoldSeconds: 120,
   stepLimits: {},

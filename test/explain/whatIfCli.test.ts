@@ -36,16 +36,16 @@ describe('--what-if', () => {
     const { exitCode, out } = await mixscaler(...basis, '--what-if', 'demand=2x')
     expect(exitCode).toBe(0)
     expect(out).toMatch(/^Plan for 2025-10-09T09:00:00Z, what if demand=2x$/m)
-    expect(out).toMatch(/^chat +24\.0 +26\.4 +0\.00/m)
+    expect(out).toMatch(/^chat +24\.0 +28\.8 +0\.00/m)
     expect(out.replaceAll('\n', ' ')).toContain(
-      'Against the plan without demand=2x: cost $62.00/h -> $111.60/h (+80 %); GPUs h100 20 -> 36; nothing is short in either',
+      'Against the plan without demand=2x: cost $62.00/h -> $124.00/h (+100 %); GPUs h100 20 -> 40; nothing is short in either',
     )
   })
 
   test('ends with 4 and says what is short where the what-if makes it so', async () => {
     const { exitCode, out } = await plan('--what-if', 'demand=2x, pool.h100=24')
     expect(exitCode).toBe(4)
-    expect(out).toMatch(/short:\s+chat\/llama-70b\/chat 0\.00 -> 7\.\d\d req\/s/)
+    expect(out).toMatch(/short:\s+chat\/llama-70b\/chat 0\.00 -> 10\.\d req\/s/)
     expect(out).toContain('pool h100 has no more than 24 GPUs')
   })
 
@@ -59,7 +59,7 @@ describe('--what-if', () => {
     expect(json.whatIf).toEqual({
       change: 'demand=2x',
       without: { costPerHour: expect.closeTo(62), gpus: { h100: 20 }, shortfall: {} },
-      with: { costPerHour: json.costPerHour.plan, gpus: { h100: 36 }, shortfall: {} },
+      with: { costPerHour: json.costPerHour.plan, gpus: { h100: 40 }, shortfall: {} },
     })
     expect(parse((await plan('--what-if', 'demand=2x', '-o', 'yaml')).out)).toEqual(json)
   })
@@ -85,8 +85,8 @@ describe('--sweep', () => {
       chat/llama-70b
       VALUE     $/H  h100-tp4  h100 GPUS  SHORT/S  LIMITED BY
       1x      62.00         5         20     0.00  ITL
-      2x     111.60         9         36     0.00  ITL
-      3x     148.80        12         48     2.63  max of h100-tp4, ITL
+      2x     124.00        10         40     0.00  ITL
+      3x     148.80        12         48     5.89  max of h100-tp4, ITL
       "
     `)
   })

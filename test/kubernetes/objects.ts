@@ -106,6 +106,7 @@ export function policySet(
         classes: [],
         variants: variants.map(variantOf),
         behavior: {
+          forecastQuantile: 0.5,
           headroom: 0.1,
           scaleDownHoldSeconds: 120,
           stepLimits: {},

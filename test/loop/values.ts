@@ -59,6 +59,7 @@ export function policyOf(choice: PolicyChoice = {}): ScalingPolicy {
       minShare: 0,
     })),
     behavior: {
+      forecastQuantile: 0.5,
       headroom: 0.1,
       scaleDownHoldSeconds: 120,
       stepLimits: {},
@@ -97,6 +98,7 @@ export function decisionOf(set: PolicySet, at: number, target: Reading): Decisio
         id,
         name,
         demand: 5,
+        forecast: { missing: 'idle' },
         plannedFor: 5.5,
         shortfall: 0,
         attainment: { ttft: 0.99, itl: { missing: 'idle' } },

@@ -52,6 +52,7 @@ function policy(sketch: PolicySketch): ScalingPolicy {
     })),
     variants: variants.map((sketch) => variant(id, sketch)),
     behavior: {
+      forecastQuantile: 0.5,
       headroom: 0.1,
       scaleDownHoldSeconds: 120,
       stepLimits: {},

@@ -54,6 +54,7 @@ const policy: ScalingPolicy = {
   ],
   variants: [variant('big', 'h100', 4), variant('small', 'l40s', 1)],
   behavior: {
+    forecastQuantile: 0.5,
     headroom: 0.1,
     scaleDownHoldSeconds: 120,
     stepLimits: {},

@@ -73,6 +73,7 @@ describe('The smallest useful policy', () => {
         },
       ],
       behavior: {
+        forecastQuantile: 0.9,
         headroom: 0.1,
         scaleDownHoldSeconds: 120,
         stepLimits: {},
@@ -182,6 +183,7 @@ spec:
       profile: llama-3.1-8b/h100-tp1
   pools: [ { name: reserved, gpus: 32 } ]
   behavior:
+    forecastQuantile: 95%
     headroom: 25%
     scaleDown: { hold: 0s }
     stepLimits: { down: 1 }
@@ -264,6 +266,7 @@ spec:
       minShare: 0.05,
     })
     expect(policy?.behavior).toEqual({
+      forecastQuantile: 0.95,
       headroom: 0.25,
       scaleDownHoldSeconds: 0,
       stepLimits: { down: 1 },

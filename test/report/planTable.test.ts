@@ -20,6 +20,7 @@ const decision: Decision = {
           id: 'chat/llama-70b/chat',
           name: 'chat',
           demand: 12.25,
+          forecast: { missing: 'idle' },
           plannedFor: 13.475,
           shortfall: 1.2,
           attainment: { ttft: 0.991, itl: { missing: 'idle' } },

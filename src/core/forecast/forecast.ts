@@ -1,0 +1,185 @@
+// What will arrive by the time a replica ordered now is ready, and how sure that is: a hedged mixture of simple
+// experts on the logarithm of demand, with quantiles from its own past errors. Formulas and sources: docs/MODEL.md.
+import { type Errors, enterError, errorQuantile, experienceOf, noErrors } from './conformal.ts'
+import { evaluate, type Fit, newFit, refit } from './leastSquares.ts'
+import { featureCount, features, type Levels, moveLevels, newLevels } from './levels.ts'
+import { changed, logOf, within } from './logs.ts'
+import { type Losses, lose, mixed, noLosses, type Opinions } from './mixture.ts'
+import { enterSeason, newSeason, type Season, seasonalChange } from './season.ts'
+
+/** Plain and bounded: about 1,200 numbers at most. */
+export interface ForecastMemory extends Lessons {
+  /** What was entered last, and when. */
+  readonly at: number
+  readonly requestsPerSecond: number
+  readonly horizonSeconds: number
+  readonly levels: Levels
+  readonly season: Season
+  /** Highest demand lately, requests per second. */
+  readonly highest: number
+  /** When the last forecast was put on record. */
+  readonly openedAt: number
+}
+
+/** What is learnt for one horizon. */
+interface Lessons {
+  /** Forecasts on record whose time has not come, oldest first. */
+  readonly open: readonly OpenForecast[]
+  readonly fit: Fit
+  readonly losses: Losses
+  readonly errors: Errors
+}
+
+interface OpenForecast {
+  readonly at: number
+  readonly y: number
+  readonly features: readonly number[]
+  readonly opinions: Opinions
+  /** What was forecast from them: a change of y. */
+  readonly change: number
+}
+
+export interface Forecast {
+  /** Requests per second at the horizon. */
+  readonly expected: number
+  /** With this chance no more than this will arrive. */
+  readonly atQuantile: number
+  readonly horizonSeconds: number
+  /** How the spread is known: assumed, partly assumed, or from the errors of the last hours. */
+  readonly basis: 'lastValue' | 'shortHistory' | 'calibrated'
+}
+
+/** Beyond this it is not a forecast any more: a longer start-up is planned for as if it took an hour. */
+const longestHorizonSeconds = 3600
+
+/** 0.02 % are forgotten every 15 s. */
+const fitTimeConstantSeconds = 75_000
+
+/** No expert says more than a factor of two. */
+const largestChange = 0.7
+
+const highestHalfLifeSeconds = 43_200
+
+/** No forecast is more than half above the highest demand lately: in on/off traffic past ratios say nothing. */
+const mostAboveHighest = 1.5
+
+/** The memory with the demand of one more instant; unchanged where that instant does not come after all others. */
+export function advance(
+  memory: ForecastMemory | undefined,
+  at: number,
+  requestsPerSecond: number,
+  leadSeconds: number,
+): ForecastMemory {
+  const horizonSeconds = Math.min(longestHorizonSeconds, Math.max(1, leadSeconds))
+  if (memory === undefined) return begun(at, requestsPerSecond, horizonSeconds)
+  if (at <= memory.at) return memory
+  const y = logOf(requestsPerSecond)
+  const seconds = at - memory.at
+  const lessons =
+    memory.horizonSeconds === horizonSeconds ? memory : noLessons(horizonSeconds, requestsPerSecond)
+  const due = lessons.open.filter((open) => open.at + horizonSeconds <= at)
+  const learnt = due.reduce((so, open) => learn(so, open, at, y, horizonSeconds), lessons)
+  const moved: ForecastMemory = {
+    at,
+    requestsPerSecond,
+    horizonSeconds,
+    levels: moveLevels(memory.levels, at, y, seconds),
+    season: enterSeason(memory.season, at, y),
+    highest: Math.max(requestsPerSecond, memory.highest * 0.5 ** (seconds / highestHalfLifeSeconds)),
+    openedAt: memory.openedAt,
+    open: learnt.open.slice(due.length),
+    fit: learnt.fit,
+    losses: learnt.losses,
+    errors: learnt.errors,
+  }
+  return at - memory.openedAt < periodSeconds(horizonSeconds) ? moved : recorded(moved)
+}
+
+/** `quantile` in (0, 1). */
+export function forecast(memory: ForecastMemory, quantile: number): Forecast {
+  const { horizonSeconds, requestsPerSecond, errors, highest } = memory
+  const perHorizon = errorsPerHorizon(horizonSeconds)
+  const change = expectedChange(memory)
+  const most = mostAboveHighest * highest
+  const experience = experienceOf(errors, perHorizon)
+  return {
+    expected: Math.min(most, changed(requestsPerSecond, change)),
+    atQuantile: Math.min(
+      most,
+      changed(requestsPerSecond, change + errorQuantile(errors, quantile, perHorizon)),
+    ),
+    horizonSeconds,
+    basis: experience === 0 ? 'lastValue' : experience < 1 ? 'shortHistory' : 'calibrated',
+  }
+}
+
+function begun(at: number, requestsPerSecond: number, horizonSeconds: number): ForecastMemory {
+  const y = logOf(requestsPerSecond)
+  return recorded({
+    at,
+    requestsPerSecond,
+    horizonSeconds,
+    levels: newLevels(at, y),
+    season: newSeason(at, y),
+    highest: requestsPerSecond,
+    openedAt: at,
+    ...noLessons(horizonSeconds, requestsPerSecond),
+  })
+}
+
+function noLessons(horizonSeconds: number, requestsPerSecond: number): Lessons {
+  const errors = noErrors(horizonSeconds, requestsPerSecond)
+  return { open: [], fit: newFit(featureCount), losses: noLosses, errors }
+}
+
+function recorded(memory: ForecastMemory): ForecastMemory {
+  const open: OpenForecast = {
+    at: memory.at,
+    y: memory.levels.y,
+    features: featuresOf(memory),
+    opinions: opinionsOf(memory),
+    change: expectedChange(memory),
+  }
+  return { ...memory, open: [...memory.open, open], openedAt: memory.at }
+}
+
+/** An outcome that comes much too late, after ticks that were missed, is that of another horizon. */
+function learn(lessons: Lessons, open: OpenForecast, at: number, y: number, horizonSeconds: number): Lessons {
+  const period = periodSeconds(horizonSeconds)
+  if (at - open.at - horizonSeconds > period + horizonSeconds / 2) return lessons
+  const e = y - open.y
+  return {
+    open: lessons.open,
+    fit: refit(lessons.fit, open.features, e, Math.exp(-period / fitTimeConstantSeconds)),
+    losses: lose(lessons.losses, open.opinions, e, period),
+    errors: enterError(lessons.errors, e - open.change, horizonSeconds, period),
+  }
+}
+
+/** Of y until the horizon; the experts are believed in proportion to the experience there is. */
+function expectedChange(memory: ForecastMemory): number {
+  const { errors, losses, horizonSeconds } = memory
+  const experience = experienceOf(errors, errorsPerHorizon(horizonSeconds))
+  return experience * mixed(losses, opinionsOf(memory), horizonSeconds)
+}
+
+function opinionsOf(memory: ForecastMemory): Opinions {
+  return {
+    last: 0,
+    smooth: within(largestChange, memory.levels.smooth - memory.levels.y),
+    linear: within(largestChange, evaluate(memory.fit, featuresOf(memory))),
+  }
+}
+
+function featuresOf({ levels, season, at, horizonSeconds }: ForecastMemory): readonly number[] {
+  return features(levels, seasonalChange(season, at, horizonSeconds))
+}
+
+/** A forecast is put on record every minute, or thirty times in a longer horizon. */
+function periodSeconds(horizonSeconds: number): number {
+  return Math.max(60, horizonSeconds / 30)
+}
+
+function errorsPerHorizon(horizonSeconds: number): number {
+  return Math.max(1, horizonSeconds / periodSeconds(horizonSeconds))
+}

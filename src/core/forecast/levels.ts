@@ -1,0 +1,59 @@
+// Where demand stands, on several time scales: exponentially weighted means of the log demand y, and y a minute ago.
+// Their differences say how fast it is moving, and are what the linear expert forecasts from.
+
+/** 30 %, 6 %, 1.5 % and 0.4 % of a new value every 15 s. */
+const timeConstants = { fast: 42, middle: 242, slow: 992, verySlow: 3742 }
+
+/** 15 % every 15 s: the expert that takes the last minutes' mean. */
+const smoothSeconds = 92
+
+const minuteSeconds = 60
+
+/** Closer values than this are not kept: the last minute is at most eight values. */
+const spacingSeconds = 10
+
+export interface Levels {
+  readonly y: number
+  readonly smooth: number
+  readonly fast: number
+  readonly middle: number
+  readonly slow: number
+  readonly verySlow: number
+  /** Oldest first; the first is the newest that is at least a minute old, where there is one. */
+  readonly recent: readonly { readonly at: number; readonly y: number }[]
+}
+
+export function newLevels(at: number, y: number): Levels {
+  return { y, smooth: y, fast: y, middle: y, slow: y, verySlow: y, recent: [{ at, y }] }
+}
+
+export function moveLevels(levels: Levels, at: number, y: number, seconds: number): Levels {
+  const moved = (level: number, timeConstant: number): number =>
+    level + (1 - Math.exp(-seconds / timeConstant)) * (y - level)
+  return {
+    y,
+    smooth: moved(levels.smooth, smoothSeconds),
+    fast: moved(levels.fast, timeConstants.fast),
+    middle: moved(levels.middle, timeConstants.middle),
+    slow: moved(levels.slow, timeConstants.slow),
+    verySlow: moved(levels.verySlow, timeConstants.verySlow),
+    recent: moveRecent(levels.recent, at, y),
+  }
+}
+
+/** x of the linear expert; `seasonal` is s(t + h) - s(t). */
+export function features(levels: Levels, seasonal: number): readonly number[] {
+  const { y, fast, middle, slow, verySlow, recent } = levels
+  const [first] = recent
+  const minuteAgo = first?.y ?? y
+  return [0.1, y - fast, fast - middle, middle - slow, slow - verySlow, seasonal, y - minuteAgo]
+}
+
+export const featureCount = 7
+
+function moveRecent(recent: Levels['recent'], at: number, y: number): Levels['recent'] {
+  const last = recent.at(-1)
+  const all = last !== undefined && at - last.at < spacingSeconds ? recent : [...recent, { at, y }]
+  const old = all.findLastIndex((value) => value.at <= at - minuteSeconds)
+  return all.slice(Math.max(0, old))
+}
