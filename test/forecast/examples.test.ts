@@ -112,7 +112,7 @@ describe('forecast', () => {
     const known = told(series(3 * hour, () => noisy(20, random)))
     const other = advance(known, 3 * 3600, 20, 60)
     expect(forecast(other, 0.9)).toMatchObject({ basis: 'lastValue', horizonSeconds: 60 })
-    expect(other.season.days.filter(({ weight }) => weight > 0).length).toBeGreaterThanOrEqual(17)
+    expect(other.season.days.weight.filter((weight) => weight > 0).length).toBeGreaterThanOrEqual(17)
     expect(other.levels.verySlow).toBeCloseTo(known.levels.verySlow, 2)
   })
 })

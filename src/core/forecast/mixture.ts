@@ -17,7 +17,7 @@ export interface Losses {
 
 export const noLosses: Losses = { last: 0, smooth: 0, linear: 0 }
 
-/** Half of what was lost is forgotten in this time: 0.999 every 15 s. */
+/** What was lost counts a third after this time: 0.999 every 15 s. */
 const timeConstantSeconds = 15_000
 
 const largestLoss = 0.5

@@ -18,20 +18,18 @@ export interface Season {
   readonly count: number
   /** Mean of the slot before it. It is entered one slot late, so that s(t) is made of earlier days alone. */
   readonly previous?: number
-  /** By slot of the day; of weight 0 where no day had values. */
-  readonly days: readonly SlotOfDay[]
+  readonly days: Days
 }
 
-interface SlotOfDay {
-  readonly mean: number
-  readonly weight: number
+/** By slot of the day; weight 0 where no day had values. Two plain arrays: state is copied at every tick. */
+interface Days {
+  readonly mean: readonly number[]
+  readonly weight: readonly number[]
 }
 
 export function newSeason(at: number, y: number): Season {
-  return {
-    ...{ slot: Math.floor(at / slotSeconds), sum: y, count: 1 },
-    days: new Array<SlotOfDay>(slotsPerDay).fill({ mean: 0, weight: 0 }),
-  }
+  const none = new Array<number>(slotsPerDay).fill(0)
+  return { slot: Math.floor(at / slotSeconds), sum: y, count: 1, days: { mean: none, weight: none } }
 }
 
 /** The season with the log demand `y` of a later time. */
@@ -53,7 +51,7 @@ export function seasonalChange({ days }: Season, at: number, seconds: number): n
   return now === undefined || then === undefined ? 0 : then - now
 }
 
-function seasonal(days: Season['days'], at: number): number | undefined {
+function seasonal(days: Days, at: number): number | undefined {
   const position = at / slotSeconds - 0.5
   const slot = Math.floor(position)
   const before = slotOfDay(days, slot)
@@ -62,14 +60,16 @@ function seasonal(days: Season['days'], at: number): number | undefined {
   return before.mean + (position - slot) * (after.mean - before.mean)
 }
 
-function enterDay(days: Season['days'], slot: number, y: number): Season['days'] {
+function enterDay(days: Days, slot: number, y: number): Days {
   const known = slotOfDay(days, slot)
   const weight = dayWeight * known.weight + 1
   const move = known.weight === 0 ? y - known.mean : within(largestMove, y - known.mean)
-  const mean = known.mean + move / weight
-  return days.with(slot % slotsPerDay, { mean: rounded(mean), weight: rounded(weight) })
+  return {
+    mean: days.mean.with(slot % slotsPerDay, rounded(known.mean + move / weight)),
+    weight: days.weight.with(slot % slotsPerDay, rounded(weight)),
+  }
 }
 
-function slotOfDay(days: Season['days'], slot: number): SlotOfDay {
-  return days[slot % slotsPerDay] ?? { mean: 0, weight: 0 }
+function slotOfDay({ mean, weight }: Days, slot: number): { readonly mean: number; readonly weight: number } {
+  return { mean: mean[slot % slotsPerDay] ?? 0, weight: weight[slot % slotsPerDay] ?? 0 }
 }
