@@ -8,8 +8,9 @@ import type { Alternative } from '../../src/core/explain/alternatives.ts'
 import { explain, type PolicyExplanation } from '../../src/core/explain/explain.ts'
 import { replicaLimit } from '../../src/core/explain/limit.ts'
 import { subjects } from '../../src/core/explain/subject.ts'
+import type { Restriction } from '../../src/core/optimize/explain.ts'
 import { applyWhatIf } from '../../src/core/optimize/whatIf.ts'
-import type { PolicyId, PolicySet } from '../../src/core/policy.ts'
+import type { Behavior, PolicyId, PolicySet, Variant } from '../../src/core/policy.ts'
 import { isMissing, type Reading } from '../../src/core/reading.ts'
 import { emptyState } from '../../src/core/state.ts'
 import { totals } from '../../src/core/totals.ts'
@@ -17,6 +18,7 @@ import { look } from '../../src/core/view.ts'
 import { behavior, observe, policy, policySet, signals, tools, variant } from '../decide/world.ts'
 import {
   blindWorld,
+  documented,
   fullPool,
   held,
   mixed,
@@ -33,16 +35,36 @@ function explained({ policies, observation }: World, id: PolicyId = 'chat/llama'
   return explain(policies, { state: emptyState, observation, tools }, { policy: id })
 }
 
-function decided(
-  { policies, observation }: World,
-  whatIf: string,
-): { policies: PolicySet; decision: Decision } {
+interface Under {
+  readonly policies: PolicySet
+  readonly decision: Decision
+  readonly short: Readonly<Record<string, number>>
+}
+
+function decided({ policies, observation }: World, whatIf: string): Under {
   const applied = applyWhatIf(policies, whatIf)
   if (applied.kind === 'invalid') throw new Error(applied.errors.join())
-  return {
-    policies: applied.policies,
-    decision: decide(applied.policies, emptyState, observation, tools).decision,
+  const { decision } = decide(applied.policies, emptyState, observation, tools)
+  return { policies: applied.policies, decision, short: totals(applied.policies, decision).shortfall }
+}
+
+function costOf({ decision }: Under): number {
+  return number(decision.costPerHour.plan)
+}
+
+/** Start-up time at full price, spread over a quarter of an hour: docs/MODEL.md. */
+function startsOf({ policies, decision }: Under, { observation }: World): number {
+  let sum = 0
+  for (const each of policies.policies.flatMap(({ variants }) => variants)) {
+    const replicas = observation.variants[each.id]?.replicas
+    const wanted = decision.policies
+      .flatMap(({ variants }) => variants)
+      .find(({ id }) => id === each.id)?.wanted
+    if (replicas === undefined || isMissing(replicas) || wanted === undefined || isMissing(wanted)) continue
+    const started = Math.max(0, wanted - replicas.ready - replicas.starting)
+    sum += (started * each.costPerHour * each.startupSeconds) / 900
   }
+  return sum
 }
 
 function number(reading: Reading | undefined): number {
@@ -50,7 +72,7 @@ function number(reading: Reading | undefined): number {
   return reading
 }
 
-function wantedOf({ decision }: { decision: Decision }, id: PolicyId): Record<string, number> {
+function wantedOf({ decision }: Pick<Under, 'decision'>, id: PolicyId): Record<string, number> {
   const own = decision.policies.find((each) => each.id === id)
   return Object.fromEntries((own?.variants ?? []).map((each) => [each.id, number(each.wanted)]))
 }
@@ -66,33 +88,37 @@ function all(explanation: PolicyExplanation): readonly Alternative[] {
 const planned = worlds.filter((world) => world !== blindWorld)
 
 describe('what one change would do', () => {
-  test.each(planned)('is what the decision says under that what-if: $name', (world) => {
+  test.each([...planned, ...documented])('is what the decision says under that what-if: $name', (world) => {
     const base = decided(world, 'holdBand=0')
-    const alternatives = all(explained(world))
-    expect(alternatives.length).toBeGreaterThan(1)
-    for (const each of alternatives) {
-      const after = decided(world, each.whatIf)
-      const [from, to] = [wantedOf(base, 'chat/llama'), wantedOf(after, 'chat/llama')]
-      const cost = ({ decision }: typeof base) => number(decision.costPerHour.plan)
-      expect(each.morePerHour, each.whatIf).toBeCloseTo(cost(after) - cost(base), 6)
-      expect(each.moved, each.whatIf).toEqual(
-        Object.fromEntries(
-          Object.entries(to)
-            .filter(([id, count]) => count !== from[id])
-            .map(([id, count]) => [id, { from: from[id], to: count }]),
-        ),
-      )
-      const shortIn = (plan: typeof base) => totals(plan.policies, plan.decision).shortfall
-      for (const [id, move] of Object.entries(each.shortfall)) {
-        expect(move.from).toBeCloseTo(shortIn(base)[id] ?? 0, 6)
-        expect(move.to).toBeCloseTo(shortIn(after)[id] ?? 0, 6)
-      }
-      const elsewhere = (plan: typeof base) =>
-        Object.entries(shortIn(plan)).reduce(
-          (sum, [id, rate]) => (id.startsWith('chat/llama/') ? sum : sum + rate),
-          0,
+    for (const { id: policyId } of world.policies.policies) {
+      const alternatives = all(explained(world, policyId))
+      expect(alternatives.length).toBeGreaterThan(1)
+      for (const each of alternatives) {
+        const after = decided(world, each.whatIf)
+        const [from, to] = [wantedOf(base, policyId), wantedOf(after, policyId)]
+        expect(each.morePerHour, each.whatIf).toBeCloseTo(costOf(after) - costOf(base), 6)
+        expect(each.moreForStarts, each.whatIf).toBeCloseTo(startsOf(after, world) - startsOf(base, world), 6)
+        expect(each.moved, each.whatIf).toEqual(
+          Object.fromEntries(
+            Object.entries(to)
+              .filter(([id, count]) => count !== from[id])
+              .map(([id, count]) => [id, { from: from[id], to: count }]),
+          ),
         )
-      expect(each.shortElsewhere.to).toBeCloseTo(elsewhere(after), 6)
+        const own = (id: string) => id.startsWith(`${policyId}/`)
+        for (const [id, move] of Object.entries(each.shortfall)) {
+          expect(move.from).toBeCloseTo(base.short[id] ?? 0, 6)
+          expect(move.to).toBeCloseTo(after.short[id] ?? 0, 6)
+        }
+        expect(Object.keys(each.shortfall).sort()).toEqual(
+          [...new Set([...Object.keys(base.short), ...Object.keys(after.short)])].filter(own).sort(),
+        )
+        const elsewhere = Object.entries(after.short).filter(([id]) => !own(id))
+        expect(each.shortElsewhere.to).toBeCloseTo(
+          elsewhere.reduce((sum, [, rate]) => sum + rate, 0),
+          6,
+        )
+      }
     }
   })
 
@@ -144,10 +170,7 @@ describe('what is short', () => {
     if (first?.change.kind !== 'pool') throw new Error('a larger pool would help most')
     const { to } = first.change
     expect(Object.values(first.shortfall).every((move) => move.to === 0)).toBe(true)
-    const shortWith = (gpus: number) => {
-      const { policies, decision: at } = decided(alone, `pool.h100=${gpus}`)
-      return Object.keys(totals(policies, at).shortfall)
-    }
+    const shortWith = (gpus: number) => Object.keys(decided(alone, `pool.h100=${gpus}`).short)
     expect(shortWith(to)).toEqual([])
     expect(shortWith(to - 1)).toEqual(['chat/llama/chat'])
   })
@@ -269,20 +292,72 @@ describe('what is held', () => {
 })
 
 describe('what is stated', () => {
-  test('costs what the plan without it saves', () => {
-    const { mix } = explained(mixed)
-    const min = mix?.restrictions.find(({ restriction }) => restriction.kind === 'min')
-    expect(min?.restriction).toEqual({ kind: 'min', variant: 'chat/llama/l40s', replicas: 4 })
-    const cost = (whatIf: string) => number(decided(mixed, whatIf).decision.costPerHour.plan)
-    const started = (whatIf: string) => {
-      const wanted = wantedOf(decided(mixed, whatIf), 'chat/llama')
-      // Starts weigh as in plans: start-up time over a quarter of an hour, at full price.
-      const starts = (id: string, now: number, price: number) =>
-        (Math.max(0, (wanted[id] ?? 0) - now) * price * 180) / 900
-      return starts('chat/llama/h100', 2, 4) + starts('chat/llama/l40s', 1, 1.5)
+  /** The policies with one restriction of one policy taken back. */
+  function without(
+    { policies, pools, alsoAllowed }: PolicySet,
+    id: PolicyId,
+    stated: Restriction,
+  ): PolicySet {
+    const unbound = ({ budgetPerHour: _, ...rest }: Behavior): Behavior => rest
+    const behaviorOf = (given: Behavior): Behavior =>
+      stated.kind === 'budget'
+        ? unbound(given)
+        : stated.kind === 'surviveReplicas' || stated.kind === 'hpaTolerance'
+          ? { ...given, [stated.kind]: 0 }
+          : given
+    const variantOf = (given: Variant): Variant => {
+      if (!('variant' in stated) || stated.variant !== given.id) return given
+      const { min, max } = given.replicas
+      switch (stated.kind) {
+        case 'min':
+          return { ...given, replicas: { min: 0, max } }
+        case 'max':
+          return { ...given, replicas: { min, max: 10 * Math.max(1, max) } }
+        case 'minShare':
+          return { ...given, minShare: 0 }
+        case 'maxShare':
+          return { ...given, maxShare: 1 }
+      }
     }
-    const [stated, free] = ['holdBand=0', 'holdBand=0,variant.l40s.min=0']
-    expect(min?.costPerHour).toBeCloseTo(cost(stated) + started(stated) - cost(free) - started(free), 6)
+    return {
+      policies: policies.map((each) =>
+        each.id === id
+          ? { ...each, behavior: behaviorOf(each.behavior), variants: each.variants.map(variantOf) }
+          : each,
+      ),
+      pools: pools.map((pool) =>
+        stated.kind === 'pool' && pool.name === stated.pool ? { ...pool, gpus: 10_000 } : pool,
+      ),
+      alsoAllowed,
+    }
+  }
+
+  test.each([
+    mixed,
+    fullPool,
+    short,
+    redundant,
+    ...documented,
+  ])('costs what the plan without it saves: $name', (world) => {
+    const base = decided(world, 'holdBand=0')
+    let checked = 0
+    for (const { id } of world.policies.policies) {
+      const shortIn = ({ short: all }: Under) =>
+        Object.entries(all).reduce((sum, [key, rate]) => (key.startsWith(`${id}/`) ? sum + rate : sum), 0)
+      for (const { restriction, shortfall, costPerHour } of explained(world, id).mix?.restrictions ?? []) {
+        const free = decided({ ...world, policies: without(world.policies, id, restriction) }, 'holdBand=0')
+        expect(shortfall, restriction.kind).toBeCloseTo(Math.max(0, shortIn(base) - shortIn(free)), 3)
+        const saved = costOf(base) + startsOf(base, world) - costOf(free) - startsOf(free, world)
+        if (shortfall === 0) expect(costPerHour, restriction.kind).toBeCloseTo(saved, 4)
+        checked++
+      }
+    }
+    expect(checked).toBeGreaterThan(0)
+  })
+
+  test('names the minimum that costs money', () => {
+    const min = explained(mixed).mix?.restrictions.find(({ restriction }) => restriction.kind === 'min')
+    expect(min?.restriction).toEqual({ kind: 'min', variant: 'chat/llama/l40s', replicas: 4 })
     expect(min?.costPerHour).toBeGreaterThan(0.5)
   })
 })
@@ -293,17 +368,27 @@ describe('the runner-up', () => {
     fullPool,
     held,
     tolerant,
-  ])('is no better than the plan, and carries everything: $name', (world) => {
-    const { mix, cheapest } = explained(world)
-    const runnerUp = mix?.runnerUp
-    if (runnerUp === undefined || cheapest === undefined) throw new Error('no runner-up')
-    expect(runnerUp.morePerHour).toBeGreaterThanOrEqual(-1e-6)
-    expect(runnerUp.replicas).not.toEqual(cheapest.replicas)
-    const pinned = Object.entries(runnerUp.replicas)
-      .flatMap(([id, count]) => [`variant.${id}.min=${count}`, `variant.${id}.max=${count}`])
-      .join(',')
-    const { policies, decision } = decided(world, `holdBand=0,${pinned}`)
-    expect(totals(policies, decision).shortfall).toEqual({})
+    ...documented,
+  ])('is a plan of other counts, at its price: $name', (world) => {
+    const base = decided(world, 'holdBand=0')
+    let checked = 0
+    for (const { id } of world.policies.policies) {
+      const { mix, cheapest } = explained(world, id)
+      if (mix?.runnerUp === undefined) continue
+      const { replicas, morePerHour } = mix.runnerUp
+      expect(morePerHour).toBeGreaterThanOrEqual(-1e-6)
+      expect(replicas).not.toEqual(cheapest?.replicas)
+      const pinned = Object.entries(replicas)
+        .flatMap(([one, count]) => [`variant.${one}.min=${count}`, `variant.${one}.max=${count}`])
+        .join(',')
+      const other = decided(world, `holdBand=0,${pinned}`)
+      expect(wantedOf(other, id)).toEqual(replicas)
+      expect(Object.keys(other.short)).toEqual(Object.keys(base.short))
+      const more = costOf(other) + startsOf(other, world) - costOf(base) - startsOf(base, world)
+      expect(more).toBeCloseTo(morePerHour, 4)
+      checked++
+    }
+    expect(checked).toBeGreaterThan(0)
   })
 })
 
@@ -343,11 +428,10 @@ test('more demand never costs less nor leaves less short, where nothing ties the
       }
       let before = { cost: 0, short: 0 }
       for (const factor of [0.5, 1, 1.5, 2, 3, 4]) {
-        const { policies, decision } = decided(world, `demand=${factor}x`)
-        const { costPerHour, shortfall } = totals(policies, decision)
+        const under = decided(world, `demand=${factor}x`)
         const now = {
-          cost: number(costPerHour),
-          short: Object.values(shortfall).reduce((sum, each) => sum + each, 0),
+          cost: costOf(under),
+          short: Object.values(under.short).reduce((sum, each) => sum + each, 0),
         }
         expect(now.short).toBeGreaterThanOrEqual(before.short - 1e-3)
         expect(now.cost).toBeGreaterThanOrEqual(before.cost - 1e-6)

@@ -1,7 +1,11 @@
-// Small fleets that between them show everything an explanation can say.
+// Small fleets that between them show everything an explanation can say, and the examples of policies/.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { requirePolicies } from '../../src/cli/policies.ts'
 import type { Observation } from '../../src/core/observation.ts'
 import type { PolicySet } from '../../src/core/policy.ts'
 import { missing } from '../../src/core/reading.ts'
+import { parseObservation } from '../../src/report/observationFile.ts'
 import {
   behavior,
   h100,
@@ -162,3 +166,13 @@ export const worlds: readonly World[] = [
   blindWorld,
   twoPolicies,
 ]
+
+const examples = join(import.meta.dirname, '../../policies')
+const { policies: examplePolicies } = await requirePolicies(examples)
+
+/** What docs/EXPLAIN.md shows. */
+export const documented: readonly World[] = ['noon', 'rush'].map((name) => {
+  const parsed = parseObservation(readFileSync(join(examples, 'observations', `${name}.json`), 'utf8'))
+  if (parsed.kind === 'bad') throw new Error(parsed.problems.join())
+  return { name: `policies/ at ${name}`, policies: examplePolicies, observation: parsed.observation }
+})
