@@ -42,7 +42,7 @@ function help(all: readonly Command[]): string {
     '',
     'A profile is seven coefficients of one step of an engine (docs/MODEL.md): with them the plan knows what a replica',
     'carries within its SLO before it has run. Most set-ups are in the library: look there first. For your own, run the',
-    'recipe (about 12 minutes of one replica), fit its results, and paste the profile into the policy.',
+    'recipe (about 20 minutes of one replica), fit its results, and paste the profile into the policy.',
     '',
     'Commands:',
     ...all.map(({ name, summary }) => `  ${(name.split(' ').at(-1) ?? name).padEnd(6)}  ${summary}`),

@@ -6,13 +6,13 @@ import { countFlag } from './measurementFiles.ts'
 
 export const profileRecipe = defineCommand({
   name: 'profile recipe',
-  summary: 'print a script that measures an engine of your own in 15 minutes',
+  summary: 'print a script that measures an engine of your own in 20 minutes',
   usage: '--model NAME --gpu NAME [--tp N] [--url URL] [--max-num-seqs N]',
   description:
-    'Prints a shell script around `vllm bench serve`: three request shapes (64/256, 1024/1024 and 4096/64 tokens), each\n' +
-    'alone, at 50 % and 85 % of its saturation rate, and saturated. Fewer shapes do not tell what prompts, sequences and\n' +
-    'context cost apart; more runs add nothing below the noise of a session, 3 to 5 %. Run it where vllm is installed,\n' +
-    'against one replica that serves nobody else, then fit its results.',
+    'Prints a shell script around `vllm bench serve`: four request shapes (64/256, 1024/1024, 4096/64 and 256/1024\n' +
+    'tokens), each alone, at 50 % and 85 % of its saturation rate, and saturated. Three shapes tell what prompts,\n' +
+    'sequences and context cost apart; the fourth proves it. More runs add nothing below the noise of a session, 3 to\n' +
+    '5 %. Run it where vllm is installed, against one replica that serves nobody else, then fit its results.',
   flags: {
     model: {
       type: 'string',

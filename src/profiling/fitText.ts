@@ -78,9 +78,10 @@ export function fitCells({ name, setup, law, fit, rows }: FittedProfile): readon
   ]
 }
 
-/** The worst miss of a burst, signed as the rate is; undefined where no burst was measured. */
+/** The worst miss of a burst, predicted from what was left when it was left out; signed as the rate is. */
 export function saturationMiss({ fit }: FittedProfile): number | undefined {
-  const worst = fit?.inSample.saturation.worst
+  const unseen = fit?.heldOut?.saturation.worst
+  const worst = unseen ?? fit?.inSample.saturation.worst
   return worst === undefined ? undefined : worst.measuredMs / worst.predictedMs - 1
 }
 
@@ -134,7 +135,11 @@ function pointText(point: FittedPoint): string {
   const predicted = Number.isFinite(point.predictedMs)
     ? `${figure(point.predictedMs)} ms`
     : 'more than it carries'
-  return `${file} row ${row}: ${point.metric} ${figure(point.measuredMs)} ms measured, ${predicted} predicted (${percent(errorOf(point))})`
+  const rate =
+    point.rateError === undefined || !Number.isFinite(point.rateError)
+      ? ''
+      : `; ${percent(point.rateError)} in rate`
+  return `${file} row ${row}: ${point.metric} ${figure(point.measuredMs)} ms measured, ${predicted} predicted (${percent(errorOf(point))}${rate})`
 }
 
 function saturationLine(profile: FittedProfile): readonly string[] {
@@ -143,7 +148,7 @@ function saturationLine(profile: FittedProfile): readonly string[] {
   const holds =
     Math.abs(miss) <= saturationTolerance ? 'holds' : 'FAILS: measure again, with more loads near saturation'
   return [
-    `saturation: ${percent(miss)} at the worst burst, ${percent(saturationTolerance)} allowed: ${holds}`,
+    `saturation: ${percent(miss)} at the worst burst, itself left out; ${percent(saturationTolerance)} allowed: ${holds}`,
   ]
 }
 

@@ -1,6 +1,6 @@
 // What to run against an engine of one's own: a shell script around `vllm bench serve` whose results are enough for
-// a profile. Three shapes that differ in both context and output/prompt ratio, because two leave b, c and bp confounded
-// (measured: 9 such runs fit as well as 54); each alone, at half and near saturation, and saturated.
+// a profile. Three shapes that differ in both context and output/prompt ratio tell b, c and bp apart (two do not, and
+// measured, 9 runs of three fit as well as 54); the fourth lets each be left out and predicted from three others.
 
 export interface RecipeOptions {
   readonly model: string
@@ -22,12 +22,13 @@ const shapes: readonly RecipeShape[] = [
   { promptTokens: 64, outputTokens: 256, alone: 10 },
   { promptTokens: 1024, outputTokens: 1024, alone: 3 },
   { promptTokens: 4096, outputTokens: 64, alone: 30 },
+  { promptTokens: 256, outputTokens: 1024, alone: 3 },
 ]
 
 /** A Bash script; needs vllm and python3 where it runs, which may be anywhere that reaches the engine. */
 export function recipeScript({ model, gpu, tp, url, maxNumSeqs }: RecipeOptions): string {
   return `#!/usr/bin/env bash
-# Measures one replica of ${comment(model)} on ${comment(gpu)} TP${tp} for a Mixscaler profile: about 15 minutes.
+# Measures one replica of ${comment(model)} on ${comment(gpu)} TP${tp} for a Mixscaler profile: about 20 minutes.
 # The replica must serve nobody else meanwhile. Results go to ./results, one JSON file per run.
 #
 # Lengths vary by half either way: constant ones run in step with each other. Arrivals are Poisson, as traffic is.
@@ -59,7 +60,7 @@ import json, sys
 burst = json.load(open(sys.argv[1]))
 rate = float(sys.argv[2]) * burst["request_throughput"]
 answer = burst["total_output_tokens"] / burst["completed"] * burst["mean_tpot_ms"] / 1000
-print(f"{rate:.4f} {max(30, round(rate * max(75, 3 * answer)))}")
+print(f"{rate:.4f} {max(30, round(rate * max(60, 3 * answer)))}")
 PYTHON
 }
 
@@ -73,7 +74,7 @@ ${shapes.map((shape) => shapeCommands(shape, maxNumSeqs)).join('\n\n')}
 }
 
 /** Requests of a burst: enough rounds of all slots that filling and emptying them matter little. */
-const burstRounds = 4
+const burstRounds = 3
 
 function shapeCommands({ promptTokens, outputTokens, alone }: RecipeShape, maxNumSeqs: number): string {
   const name = `${promptTokens}-${outputTokens}`

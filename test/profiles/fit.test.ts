@@ -126,9 +126,10 @@ const recipe = [
   ...measured(truth, 64, 256, 1),
   ...measured(truth, 1024, 1024, 2),
   ...measured(truth, 4096, 64, 3),
+  ...measured(truth, 256, 1024, 4),
 ]
 
-describe('a fit of the recipe’s twelve runs', () => {
+describe('a fit of the recipe’s sixteen runs', () => {
   const fit = fitted(fitLaw(samples(recipe), 0))
 
   it('finds what the simulated engine is made of', () => {
@@ -144,12 +145,12 @@ describe('a fit of the recipe’s twelve runs', () => {
   it('predicts shapes that it has not seen within 8 %: saturation, and the gap between tokens at 60 % of it', () => {
     for (const [prompt, output] of [
       [512, 128],
-      [256, 1024],
+      [128, 512],
       [2048, 256],
     ] as const) {
       const top = saturation(truth, prompt, output)
       expect(Math.abs(saturation(fit.law, prompt, output) / top - 1)).toBeLessThan(0.08)
-      const [, , half] = measured(truth, prompt, output, 4)
+      const [, , half] = measured(truth, prompt, output, 5)
       if (half === undefined) throw new Error('no run')
       const predicted = runLatency(fit.law, half)
       expect(predicted.kind === 'stable' && Math.abs(predicted.gapMs / (gapOf(half) ?? 0) - 1)).toBeLessThan(
@@ -163,9 +164,10 @@ describe('a fit of the recipe’s twelve runs', () => {
 
   it('states errors, a worst point and how the saturation holds', () => {
     expect(fit.heldOut?.leftOut).toBe('shape')
-    expect(fit.inSample.gap.median).toBeLessThan(0.05)
+    expect(fit.quality).toBe('good')
+    expect(fit.heldOut?.gap.p90).toBeLessThan(0.1)
     expect(fit.inSample.gap.worst?.metric).toBe('itl')
-    expect(fit.inSample.saturation.misses).toHaveLength(3)
+    expect(fit.inSample.saturation.misses).toHaveLength(4)
     expect(Math.max(...fit.inSample.saturation.misses)).toBeLessThan(0.1)
     expect(fit.caveats).toEqual([])
   })

@@ -80,7 +80,7 @@ function rateOf(run: Run, gapMs: number, steps: number): number | undefined {
 
 /** A step as the tokens of running sequences see it, prompts shared out evenly over steps. */
 export function gapCounts(run: Run, { perMs, gapMs, running }: UnderWay, kappa: number): Counts {
-  const arriving = perMs * gapMs * stalling(run)
+  const arriving = perMs * gapMs * stalling(run) + inherited(run, { perMs, gapMs, running })
   const carrying = 1 - Math.exp(-arriving)
   const { mean, meanSquare } = run.promptTokens
   return {
@@ -129,6 +129,18 @@ export function restOfStep(run: Run, { gapMs, running }: UnderWay): number {
 /** Sequences that an arrival finds: in a closed loop all but its own. */
 function foundRunning({ load }: Run, running: number): number {
   return load.kind === 'clients' ? running * (1 - 1 / load.clients) : running
+}
+
+/**
+ * Prompts that come during a sequence's own prefill stall its first gaps, and those that come meanwhile the next: per
+ * gap of its answer, what its own step is longer than others, times the rate. Constant arrivals keep their distance.
+ */
+function inherited(run: Run, state: UnderWay): number {
+  const ttft = ttftOf(run)
+  if (run.load.kind !== 'rate' || run.load.arrivals === 'constant' || ttft === undefined) return 0
+  const longer = Math.max(0, ttft - restOfStep(run, state) - state.gapMs)
+  const share = Math.min(0.9, state.perMs * longer)
+  return (state.perMs * longer) / (1 - share) / Math.max(1, decodeSteps(run))
 }
 
 /** Share of the prompts that stall a sequence: not its own, nor those that started with it, all at once. */

@@ -57,7 +57,12 @@ function tryTerms(samples: readonly Sample[], active: readonly Term[], kappa: nu
   const { leftOut, groups } = heldOutGroups(samples)
   const unseen = groups.flatMap(({ kept, left }) => {
     if (tooLittle(kept) !== undefined) return []
-    const partial = solve(kept, active, kappa)
+    const told = determined(kept, kappa)
+    const partial = solve(
+      kept,
+      active.filter((term) => term === 'g' || told.includes(term)),
+      kappa,
+    )
     return left.flatMap((sample) => errorsOf(sample, partial))
   })
   const inSample = summary(points)

@@ -1,7 +1,7 @@
 // How far a law is from what was measured: each sample predicted from its load alone, errors relative.
 import { applied, decodeCounts, prefillCounts } from './equations.ts'
 import { quantile } from './leastSquares.ts'
-import { decodeSteps, gapOf, type LawCoefficients, type Sample, ttftOf } from './measurement.ts'
+import { decodeSteps, gapOf, type LawCoefficients, type Run, type Sample, ttftOf } from './measurement.ts'
 import { runLatency } from './runLatency.ts'
 
 /** `saturation` is the time per output token of a burst: by how much it is off, the saturation rate is. */
@@ -13,6 +13,8 @@ export interface FittedPoint {
   readonly measuredMs: number
   /** Infinite where the law says that the load cannot be carried. */
   readonly predictedMs: number
+  /** Of a rate: by how much the rate is off at which the law gives the measured time; infinite where none does. */
+  readonly rateError?: number
 }
 
 export interface Misses {
@@ -45,38 +47,28 @@ export function errorsOf(sample: Sample, law: LawCoefficients): readonly FittedP
       const predictedMs = applied(law, prefillCounts(sample.point, kappa))
       return [{ sample, metric: 'ttft', measuredMs: sample.point.ttftMs, predictedMs }]
     }
-    case 'run': {
-      const { run } = sample
-      const latency = runLatency(law, run)
-      const of = (ms: (stable: { gapMs: number; ttftMs: number }) => number): number =>
-        latency.kind === 'stable' ? ms(latency) : Number.POSITIVE_INFINITY
-      const gap = gapOf(run)
-      if (run.load.kind === 'burst')
-        return point(
-          sample,
-          'saturation',
-          gap,
-          of(({ gapMs }) => gapMs),
-        )
-      const ttft = ttftOf(run)
-      const whole = of(({ gapMs, ttftMs }) => ttftMs + decodeSteps(run) * gapMs)
-      return [
-        ...point(
-          sample,
-          'itl',
-          gap,
-          of(({ gapMs }) => gapMs),
-        ),
-        ...point(
-          sample,
-          'ttft',
-          ttft,
-          of(({ ttftMs }) => ttftMs),
-        ),
-        ...(gap === undefined ? point(sample, 'e2e', run.e2eMs, whole) : []),
-      ]
-    }
+    case 'run':
+      return runErrors(sample, sample.run, law)
   }
+}
+
+function runErrors(sample: Sample, run: Run, law: LawCoefficients): readonly FittedPoint[] {
+  const latency = runLatency(law, run)
+  const [gapMs, ttftMs] =
+    latency.kind === 'stable'
+      ? [latency.gapMs, latency.ttftMs]
+      : [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+  const gap = gapOf(run)
+  if (run.load.kind === 'burst') return point(sample, 'saturation', gap, gapMs)
+  const far = run.load.kind === 'rate' && gap !== undefined && Math.abs(gapMs / gap - 1) > nearEnough
+  const rateError = far ? rateErrorOf(law, run, gap) : undefined
+  return [
+    ...point(sample, 'itl', gap, gapMs).map((each) =>
+      rateError === undefined ? each : { ...each, rateError },
+    ),
+    ...point(sample, 'ttft', ttftOf(run), ttftMs),
+    ...(gap === undefined ? point(sample, 'e2e', run.e2eMs, ttftMs + decodeSteps(run) * gapMs) : []),
+  ]
 }
 
 export function summary(points: readonly FittedPoint[]): ErrorSummary {
@@ -86,13 +78,21 @@ export function summary(points: readonly FittedPoint[]): ErrorSummary {
   return { gap: missesOf(gap), ttft: missesOf(ttft), saturation: missesOf(of('saturation')) }
 }
 
-/** Relative error, signed; infinite where the law cannot carry the load. */
+/** Relative error of the time, signed; infinite where the law cannot carry the load. */
 export function errorOf({ measuredMs, predictedMs }: FittedPoint): number {
   return predictedMs / measuredMs - 1
 }
 
+/**
+ * How far a point is from the law's curve: in time at its rate, or in rate at its time, whichever is nearer. Near
+ * saturation one percent of rate is ten of time, and what is planned with is the rate within a time.
+ */
+function missOf(point: FittedPoint): number {
+  return Math.min(Math.abs(errorOf(point)), Math.abs(point.rateError ?? Number.POSITIVE_INFINITY))
+}
+
 function missesOf(points: readonly FittedPoint[]): Misses {
-  const misses = points.map((each) => Math.abs(errorOf(each)))
+  const misses = points.map(missOf)
   const most = Math.max(...misses)
   const worst = points[misses.indexOf(most)]
   return {
@@ -110,4 +110,34 @@ function point(
   predictedMs: number,
 ): readonly FittedPoint[] {
   return measuredMs === undefined ? [] : [{ sample, metric, measuredMs, predictedMs }]
+}
+
+/** In time: the rate need not be looked for. */
+const nearEnough = 0.02
+const halvings = 12
+
+/** The rate at which the law gives this gap, over the run's own, less 1; infinite where no rate is low enough. */
+function rateErrorOf(law: LawCoefficients, run: Run, gapMs: number): number {
+  const exceeds = (share: number): boolean => {
+    const latency = runLatency(law, atShare(run, share))
+    return latency.kind === 'saturated' || latency.gapMs > gapMs
+  }
+  if (exceeds(0.01)) return Number.POSITIVE_INFINITY
+  let [low, high] = exceeds(1) ? [0.01, 1] : [1, 4]
+  for (let i = 0; i < halvings; i++) {
+    const middle = (low + high) / 2
+    if (exceeds(middle)) high = middle
+    else low = middle
+  }
+  return low - 1
+}
+
+function atShare(run: Run, share: number): Run {
+  const { load, achievedPerSecond } = run
+  if (load.kind !== 'rate') return run
+  return {
+    ...run,
+    load: { ...load, requestsPerSecond: share * load.requestsPerSecond },
+    ...(achievedPerSecond === undefined ? {} : { achievedPerSecond: share * achievedPerSecond }),
+  }
 }

@@ -1,7 +1,10 @@
-// The mean latencies that a law predicts for a run, from its load alone: the step time that keeps itself up.
-// A step is as long as the sequences in it make it, and there are as many sequences as steps are long.
+// The mean latencies that a law predicts for a run, from its load alone. Poisson arrivals bunch, and what they bunch
+// they slow down: that is the capacity model's business. Constant ones and closed loops are close to their mean: a step
+// is as long as the sequences in it make it, and there are as many sequences as steps are long.
+import { predict } from '../capacity/predict.ts'
+import type { LengthBin } from '../capacity/question.ts'
 import { applied, gapCounts, restOfStep, ttftCounts, type UnderWay, underWay } from './equations.ts'
-import { arrivalsPerMs, decodeSteps, type LawCoefficients, type Run } from './measurement.ts'
+import { arrivalsPerMs, decodeSteps, type LawCoefficients, type Lengths, type Run } from './measurement.ts'
 
 export type RunLatency =
   | { readonly kind: 'stable'; readonly gapMs: number; readonly ttftMs: number; readonly running: number }
@@ -14,6 +17,49 @@ const precision = 1e-9
 const shortestStepMs = 1e-3
 
 export function runLatency(law: LawCoefficients, run: Run): RunLatency {
+  return run.load.kind === 'rate' && run.load.arrivals === 'poisson' ? bunched(law, run) : steady(law, run)
+}
+
+/** Formula G, with the moments of the lengths as two points. */
+function bunched(law: LawCoefficients, run: Run): RunLatency {
+  const perMs = arrivalsPerMs(run) ?? 0
+  const answer = predict(
+    {
+      role: 'unified',
+      profile: { name: 'fitted', quality: 'stated', source: '', ...law },
+      limits: { ...openLimits, maxNumSeqs: run.maxNumSeqs ?? openLimits.maxNumSeqs },
+      shape: {
+        promptTokens: twoPoints(run.promptTokens),
+        outputTokens: twoPoints(run.outputTokens),
+        prefixHitRate: 0,
+      },
+      goal: { kind: 'throughput' },
+      replicas: 1,
+      dispersion: 1,
+      sloMargin: 1,
+      maxLoad: 1,
+    },
+    1000 * perMs,
+  )
+  if (answer.kind !== 'stable') return { kind: 'saturated' }
+  const gapMs = 1000 * (answer.itl?.meanSeconds ?? 0)
+  return {
+    kind: 'stable',
+    gapMs,
+    ttftMs: 1000 * (answer.ttft?.meanSeconds ?? 0),
+    running: perMs * decodeSteps(run) * gapMs,
+  }
+}
+
+/** Where the run does not state them: a run that met a limit is not fitted. */
+const openLimits = { maxNumSeqs: 1024, maxNumBatchedTokens: 8192, kvTokens: 1e9 }
+
+function twoPoints({ mean, meanSquare }: Lengths): readonly LengthBin[] {
+  const spread = Math.min(mean - 1, Math.sqrt(Math.max(0, meanSquare - mean * mean)))
+  return [mean - spread, mean + spread].map((tokens) => ({ tokens: Math.max(1, tokens), weight: 0.5 }))
+}
+
+function steady(law: LawCoefficients, run: Run): RunLatency {
   const kappa = law.mixtureOfExperts?.kappa ?? 0
   const steps = decodeSteps(run)
   let gapMs = Math.max(law.a, shortestStepMs)
