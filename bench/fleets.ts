@@ -74,6 +74,17 @@ export function model(id: string, variants: number, region: string, random: () =
   }
 }
 
+/** Every variant of `problem` in so many copies that differ in their names alone: `m/v0-0`, `m/v0-1`. */
+export function copied(problem: MixProblem, copies: number): MixProblem {
+  return {
+    ...problem,
+    variants: problem.variants.flatMap((one) =>
+      Array.from({ length: copies }, (_, copy) => ({ ...one, id: `${one.id}-${copy}` })),
+    ),
+    capacity: (classId, id, replicas) => problem.capacity(classId, id.replace(/-\d+$/, ''), replicas),
+  }
+}
+
 /** Regions have five pools each; models take turns. `gpus` says what a pool of a region holds. */
 export function fleet(
   models: number,

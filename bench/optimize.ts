@@ -1,16 +1,16 @@
 // How long the optimizer takes, how near to a proven bound, and what one HiGHS program over everything makes of
-// the same: `node bench/optimize.ts [models|fleets|monolith|jitter]`. Wall and CPU, because machines are shared.
+// the same: `node bench/optimize.ts [models|twins|fleets|monolith|jitter]`. Wall and CPU, because machines are shared.
 import { cpus } from 'node:os'
 import type { Engines } from '../src/core/optimize/engine.ts'
 import { coupledLimits, type FleetModel, type FleetPlan, planFleet } from '../src/core/optimize/fleet.ts'
 import type { MixPlan, MixPool, MixProblem } from '../src/core/optimize/mix.ts'
 import { planMix } from '../src/core/optimize/planMix.ts'
-import { planTogether } from '../src/core/optimize/planTogether.ts'
+import { planTogether, weighed } from '../src/core/optimize/planTogether.ts'
 import { loadEngines } from '../src/solvers/engines.ts'
-import { type Fleet, fleet, model, uniform, usage } from './fleets.ts'
+import { copied, type Fleet, fleet, model, uniform, usage } from './fleets.ts'
 
 const engines = await loadEngines()
-const parts: Readonly<Record<string, () => void>> = { models, fleets, monolith, jitter }
+const parts: Readonly<Record<string, () => void>> = { models, twins, fleets, monolith, jitter }
 const wanted = process.argv.slice(2)
 console.log(`${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}`)
 for (const [name, run] of Object.entries(parts)) if (wanted.length === 0 || wanted.includes(name)) run()
@@ -45,6 +45,32 @@ function models(): void {
         `${label.padEnd(20)} ${spread(runs.map((run) => run.wall))} | ${spread(runs.map((run) => run.cpu))}   ${large}, ${failed}`,
       )
     }
+  }
+}
+
+/** Four kinds four times each, as one column per kind and, told apart by a billionth of their GPU price, as sixteen. */
+function twins(): void {
+  console.log(
+    '\n4 x 4 twins           wall p50   p95   max |  CPU p50   p95   max   ms; mean cost and starts',
+  )
+  const costs = { merged: 0, apart: 0 }
+  for (const kind of ['merged', 'apart'] as const) {
+    const runs = Array.from({ length: 100 }, (_, index) => {
+      const made = copied(model('m', 4, 'r', uniform(index + 1)), 4)
+      const variants = made.variants.map((one, at) => ({
+        ...one,
+        gpuPrice: kind === 'apart' ? 1e-9 * at : 0,
+      }))
+      const problem = { ...made, variants }
+      return taken(() => {
+        const plan = planMix(problem, engines)
+        if (plan.status === 'failed') throw new Error(plan.why)
+        costs[kind] += weighed(problem, plan) / 100
+      })
+    })
+    console.log(
+      `${kind.padEnd(20)} ${spread(runs.map((run) => run.wall))} | ${spread(runs.map((run) => run.cpu))}   ${costs[kind].toFixed(4)}`,
+    )
   }
 }
 

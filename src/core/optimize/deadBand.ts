@@ -17,3 +17,8 @@ export function deadBand(current: number, min: number, max: number, tolerance: n
   const up = Math.floor(hold * (1 + tolerance) + 1e-9) + 1
   return { hold, down, up }
 }
+
+/** Whether a count in [min, max] lies between: without, every count can be reached. */
+export function skipsCounts({ hold, down, up }: DeadBand, min: number, max: number): boolean {
+  return (up > hold + 1 && hold < max) || (down < hold - 1 && hold > min)
+}

@@ -4,6 +4,7 @@ import type { ClassId, VariantId } from '../policy.ts'
 import type { CapacityAt } from './fixedPoint.ts'
 import type { MixClass, MixPool, MixProblem, MixVariant } from './mix.ts'
 import type { Block, Instance } from './program.ts'
+import { mergeTwins } from './twins.ts'
 
 export function toInstance(
   problems: readonly MixProblem[],
@@ -92,7 +93,7 @@ export class InvalidCapacity extends Error {}
 
 function toBlock(problem: MixProblem, capacityAt: CapacityAt): Block {
   const variants = [...problem.variants].sort((x, y) => compare(x.id, y.id))
-  const whole: Block = { problem, classes: [], variants }
+  const whole: Block = { problem, classes: [], variants, twins: new Map() }
   const can = (classId: ClassId, variant: MixVariant): boolean =>
     variant.max > 0 && capacityAt(whole, classId, variant.id, Math.max(1, variant.max)) > 0
   const classes = [...problem.classes]
@@ -100,7 +101,7 @@ function toBlock(problem: MixProblem, capacityAt: CapacityAt): Block {
       (demand) => demand.requestsPerSecond > 0 && isServable(variants, (variant) => can(demand.id, variant)),
     )
     .sort((x, y) => compare(x.id, y.id))
-  return { problem, classes, variants }
+  return mergeTwins({ ...whole, classes }, capacityAt)
 }
 
 function isServable(variants: readonly MixVariant[], can: (variant: MixVariant) => boolean): boolean {

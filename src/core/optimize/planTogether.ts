@@ -10,6 +10,7 @@ import { InvalidCapacity, invalid, memoized, toInstance, unservable } from './in
 import type { Binding, MixFailure, MixPlan, MixPool, MixProblem } from './mix.ts'
 import type { Block, Instance } from './program.ts'
 import { trim } from './trim.ts'
+import { splitCounts, splitFlows } from './twins.ts'
 
 export interface JointPlan {
   readonly status: 'planned'
@@ -65,18 +66,29 @@ function toPlan(
   block: Block,
   solution: Solution,
 ): { readonly plan: MixPlan; readonly lossFlows: LossFlows } {
+  const counts = new Map(block.variants.map(({ id }) => [id, solution.counts.get(id) ?? 0]))
+  const split = splitCounts(block, counts)
+  const variants = block.variants.flatMap((variant) => block.twins.get(variant.id) ?? variant)
   const replicas: Record<VariantId, number> = {}
   let costPerHour = 0
-  for (const variant of block.variants) {
-    const count = solution.counts.get(variant.id) ?? 0
+  for (const variant of variants) {
+    const count = split.get(variant.id) ?? 0
     replicas[variant.id] = count
     costPerHour += count * variant.costPerHour
   }
-  const flow = flowTable(solution.mix, solution.values, (id) => replicas[id] ?? 0)
+  const merged = flowTable(solution.mix, solution.values, (id) => counts.get(id) ?? 0)
+  const flow = splitFlows(block, merged, split)
   const shortfall = shortfallOf(block, solution)
   const unmet = unmetBindings(solution.mix, solution.values, block)
   const free = freeGpus(instance, solution)
-  const outcome = { block, pools: instance.pools, replicas, shortfall, flow, freeGpus: free }
+  const outcome = {
+    block: { ...block, variants },
+    pools: instance.pools,
+    replicas,
+    shortfall,
+    flow,
+    freeGpus: free,
+  }
   const short = Object.values(shortfall).some((rate) => rate > 0)
   const bound =
     short || unmet.length > 0 || instance.blocks.length > 1

@@ -1,7 +1,7 @@
 // The replica mix as a mixed-integer program: docs/MODEL.md, "The optimizer", in the same names and order.
 // Flows are shares of a class's demand, so that coefficients stay near 1 whatever the traffic.
 import type { ClassId, VariantId } from '../policy.ts'
-import { deadBand } from './deadBand.ts'
+import { type DeadBand, deadBand, skipsCounts } from './deadBand.ts'
 import type { Column, Entry, LinearProgram, Row } from './engine.ts'
 import type { MixClass, MixPool, MixProblem, MixVariant } from './mix.ts'
 
@@ -16,6 +16,8 @@ export interface Block {
   /** Classes with demand that some variant, or some pair of a group, can serve at all. */
   readonly classes: readonly MixClass[]
   readonly variants: readonly MixVariant[]
+  /** What stands behind a merged variant, by its id; the others are themselves. */
+  readonly twins: ReadonlyMap<VariantId, readonly MixVariant[]>
 }
 
 /** k_cv at the reference count of v; 0 where v cannot serve c. `fewer`: with that many replicas less. */
@@ -99,6 +101,11 @@ export function buildProgram(instance: Instance, sizing: Sizing, lost: ReadonlyS
   }
 }
 
+/** Counts that the HPA acts on. Twins skip none each, so together they reach every count. */
+export function bandOf({ problem, twins }: Block, variant: MixVariant): DeadBand {
+  return deadBand(variant.current, variant.min, variant.max, twins.has(variant.id) ? 0 : problem.hpaTolerance)
+}
+
 function addBlock(draft: Draft, block: Block, sizing: Sizing, lost: ReadonlySet<VariantId>): void {
   for (const [rank, variant] of block.variants.entries()) addCount(draft, block, variant, rank)
   for (const demand of block.classes) {
@@ -127,15 +134,14 @@ function addCount(draft: Draft, block: Block, variant: MixVariant, rank: number)
     const added = addColumn(draft, { cost: variant.startCost, lower: 0, upper: Infinity, integer: false })
     addRow(draft, -Infinity, variant.current, [entry(count, 1), entry(added, -1)])
   }
-  addDeadBand(draft, block.problem.hpaTolerance, variant, count)
+  addDeadBand(draft, block, variant, count)
 }
 
 /** n <= hold + (max - hold) goUp - (hold - down) goDown, and the mirror image from below. */
-function addDeadBand(draft: Draft, hpaTolerance: number, variant: MixVariant, count: number): void {
-  const { hold, down, up } = deadBand(variant.current, variant.min, variant.max, hpaTolerance)
-  const skipsUp = up > hold + 1 && hold < variant.max
-  const skipsDown = down < hold - 1 && hold > variant.min
-  if (!skipsUp && !skipsDown) return
+function addDeadBand(draft: Draft, block: Block, variant: MixVariant, count: number): void {
+  const band = bandOf(block, variant)
+  const { hold, down, up } = band
+  if (!skipsCounts(band, variant.min, variant.max)) return
   const goUp = addColumn(draft, { ...binary, upper: up <= variant.max ? 1 : 0 })
   const goDown = addColumn(draft, { ...binary, upper: down >= variant.min ? 1 : 0 })
   const above = entry(goUp, hold - variant.max)

@@ -1,11 +1,10 @@
 // Replicas that the exact capacity makes superfluous: the fixed point sizes some variants at fewer replicas than
 // they end up with. Takes them away one by one, dearest first, while the rest still carries the same demand.
 import type { ClassId, VariantId } from '../policy.ts'
-import { deadBand } from './deadBand.ts'
 import type { Column, EngineLimits, Engines } from './engine.ts'
 import { type CapacityAt, type Solution, sizingAt } from './fixedPoint.ts'
 import type { MixVariant } from './mix.ts'
-import { type Block, buildProgram, type Instance, type MixProgram } from './program.ts'
+import { type Block, bandOf, buildProgram, type Instance, type MixProgram } from './program.ts'
 import { solveVerified } from './verified.ts'
 
 export function trim(
@@ -54,7 +53,7 @@ function undersized(instance: Instance, solution: Solution, capacityAt: Capacity
 }
 
 function nextBelow(variant: MixVariant, block: Block, count: number): number | undefined {
-  const band = deadBand(variant.current, variant.min, variant.max, block.problem.hpaTolerance)
+  const band = bandOf(block, variant)
   const below = count - 1
   const next =
     below > band.hold && below < band.up
