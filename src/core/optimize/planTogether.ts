@@ -115,13 +115,16 @@ function withoutTieBreak(bound: number): number {
   return bound > 0 ? bound / (1 + 1e-6) : bound
 }
 
+/** Engines miss a row by a ten-millionth of a class: that is no demand left unserved. */
+const leastShort = 1e-6
+
 function shortfallOf(block: Block, solution: Solution): Record<ClassId, number> {
   const shortfall: Record<ClassId, number> = {}
   for (const demand of block.problem.classes) shortfall[demand.id] = 0
   for (const demand of unservable(block)) shortfall[demand.id] = demand.requestsPerSecond
   for (const demand of block.classes) {
     const share = solution.values[solution.mix.short.get(demand.id) ?? -1] ?? 0
-    if (share > 1e-9) shortfall[demand.id] = share * demand.requestsPerSecond
+    if (share > leastShort) shortfall[demand.id] = share * demand.requestsPerSecond
   }
   return shortfall
 }
