@@ -37,6 +37,8 @@ of a 70B model on two kinds of GPU, behind a real Prometheus and a real 'mixscal
   --copies N       so many copies of the trace at once, shifted against each other (default 4)
   --minutes N      of the trace (default: all of it)
   --startup N      seconds from asking for a replica to its first request (default 120)
+  --quantile N     behavior.forecastQuantile (default 0.9)
+  --headroom N     behavior.headroom (default 0.1)
   --help
 `
 const model = 'RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic'
@@ -49,6 +51,8 @@ interface Settings {
   readonly copies: number
   readonly minutes: number
   readonly startupSeconds: number
+  readonly quantile: number
+  readonly headroom: number
 }
 
 const settings = settingsFrom(process.argv.slice(2))
@@ -63,6 +67,8 @@ function settingsFrom(args: readonly string[]): Settings | undefined {
       copies: { type: 'string', default: '4' },
       minutes: { type: 'string', default: 'Infinity' },
       startup: { type: 'string', default: '120' },
+      quantile: { type: 'string', default: '0.9' },
+      headroom: { type: 'string', default: '0.1' },
       help: { type: 'boolean' },
     },
   })
@@ -77,6 +83,8 @@ function settingsFrom(args: readonly string[]): Settings | undefined {
     copies: positive('copies', values.copies),
     minutes: positive('minutes', values.minutes),
     startupSeconds: positive('startup', values.startup),
+    quantile: positive('quantile', values.quantile),
+    headroom: positive('headroom', values.headroom),
   }
 }
 
@@ -116,7 +124,7 @@ async function run(options: Settings): Promise<void> {
 }
 
 /** All durations are divided by the speed, and the profiles with them. */
-function policyText({ speed, startupSeconds }: Settings): string {
+function policyText({ speed, startupSeconds, quantile, headroom }: Settings): string {
   const variant = (name: string, type: string, count: number, cost: string): string => `
     - name: ${name}
       scaleTarget: { kind: Deployment, name: ${name} }
@@ -134,7 +142,12 @@ spec:
     - name: chat
       slo: { ttft: { p95: ${duration(1, speed)} }, itl: { p95: ${duration(0.1, speed)} } }
   variants:${variant('h100-tp4', 'h100', 4, '$12.40/h')}${variant('h200-tp2', 'h200', 2, '$7.60/h')}
-  behavior: { hpaTolerance: 0%, scaleDown: { hold: ${duration(120, speed)} }, stalenessBudget: ${duration(120, speed)} }
+  behavior:
+    hpaTolerance: 0%
+    forecastQuantile: ${quantile}
+    headroom: ${headroom}
+    scaleDown: { hold: ${duration(120, speed)} }
+    stalenessBudget: ${duration(120, speed)}
 `
 }
 
