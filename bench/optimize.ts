@@ -1,5 +1,5 @@
 // How long the optimizer takes, how near to a proven bound, and what one HiGHS program over everything makes of
-// the same: `node bench/optimize.ts [models|bands|twins|fleets|monolith|jitter]`. Wall and CPU, because machines are shared.
+// the same: `node bench/optimize.ts [models|twins|fleets|monolith|jitter]`. Wall and CPU, because machines are shared.
 import { cpus } from 'node:os'
 import type { Engines } from '../src/core/optimize/engine.ts'
 import { coupledLimits, type FleetModel, type FleetPlan, planFleet } from '../src/core/optimize/fleet.ts'
@@ -10,7 +10,7 @@ import { loadEngines } from '../src/solvers/engines.ts'
 import { copied, type Fleet, fleet, model, uniform, usage } from './fleets.ts'
 
 const engines = await loadEngines()
-const parts: Readonly<Record<string, () => void>> = { models, bands, twins, fleets, monolith, jitter }
+const parts: Readonly<Record<string, () => void>> = { models, twins, fleets, monolith, jitter }
 const wanted = process.argv.slice(2)
 console.log(`${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}`)
 for (const [name, run] of Object.entries(parts)) if (wanted.length === 0 || wanted.includes(name)) run()
@@ -46,28 +46,6 @@ function models(): void {
       )
     }
   }
-}
-
-/** Sixteen variants of 10 to 29 replicas, each with counts that an HPA at 10 % tolerance ignores. */
-function bands(): void {
-  const runs = Array.from({ length: 40 }, (_, index) => {
-    const made = model('m', 16, 'r', uniform(index + 1))
-    const random = uniform(index + 1000)
-    const problem = {
-      ...made,
-      hpaTolerance: 0.1,
-      classes: made.classes.map((x) => ({ ...x, requestsPerSecond: 10 * x.requestsPerSecond })),
-      variants: made.variants.map((v) => ({ ...v, current: 10 + Math.floor(20 * random()) })),
-    }
-    return taken(() => {
-      const plan = planMix(problem, engines)
-      if (plan.status === 'failed') throw new Error(plan.why)
-    })
-  })
-  console.log('\n1 x 16, dead bands    wall p50   p95   max |  CPU p50   p95   max   ms')
-  console.log(
-    `${''.padEnd(20)} ${spread(runs.map((run) => run.wall))} | ${spread(runs.map((run) => run.cpu))}`,
-  )
 }
 
 /** Four kinds four times each, as one column per kind and, told apart by a billionth of their GPU price, as sixteen. */

@@ -16,11 +16,8 @@ export type Verified =
 /** `alwaysFeasible`: the program has a solution by construction, so "infeasible" is an engine's error. */
 export type Feasibility = 'unknown' | 'alwaysFeasible'
 
-/**
- * 32 variants take the small engine 20 ms at p95 and the large one ten times that, as do 16 with the 32 binaries of their
- * dead bands (bench/optimize.ts models, bands).
- */
-const smallIntegers = 64
+/** 32 variants take the small engine 20 ms at p95 and the large one ten times that (bench/optimize.ts). */
+const smallIntegers = 40
 
 /** Rows times columns: the small engine's tableau is dense, and every node pays for all of it. */
 const smallTableau = 25_000
