@@ -78,7 +78,9 @@ describe('explainMix', () => {
         const problem = { ...model('m', 5, 'r', uniform(seed)), surviveReplicas: 1 }
         const plan = planned(problem)
         const why = explainMix(problem, plan, engines)
-        expect(why.runnerUp?.morePerHour ?? 0).toBeGreaterThanOrEqual(-1e-5)
+        // With redundancy a plan is proven to 0.1 % only (docs/MODEL.md): the runner-up may be that much cheaper.
+        const proven = 1e-3 * weighed(problem, plan)
+        expect(why.runnerUp?.morePerHour ?? 0).toBeGreaterThanOrEqual(-proven - 1e-5)
         for (const cost of why.restrictions) {
           if (cost.restriction.kind !== 'surviveReplicas') continue
           const free = planMix({ ...problem, surviveReplicas: 0 }, engines)
