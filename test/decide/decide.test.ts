@@ -5,8 +5,8 @@ import type { Profile } from '../../src/core/profile.ts'
 import { isMissing, missing } from '../../src/core/reading.ts'
 import { sentence } from '../../src/core/reason.ts'
 import { emptyState } from '../../src/core/state.ts'
+import { behavior } from '../behavior.ts'
 import {
-  behavior,
   blind,
   h100,
   l40s,

@@ -7,17 +7,8 @@ import type { ClassDecision } from '../../src/core/decision.ts'
 import { isMissing, missing } from '../../src/core/reading.ts'
 import { sentence } from '../../src/core/reason.ts'
 import { Random } from '../../src/simulation/random.ts'
-import {
-  behavior,
-  blind,
-  observe,
-  policy,
-  policySet,
-  signals,
-  story,
-  trafficClass,
-  variant,
-} from './world.ts'
+import { behavior } from '../behavior.ts'
+import { blind, observe, policy, policySet, signals, story, trafficClass, variant } from './world.ts'
 
 const cautious = { ...behavior, forecastQuantile: 0.9 }
 const fleet = policySet([policy([variant('h100')], { behavior: cautious })])

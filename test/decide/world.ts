@@ -4,12 +4,13 @@ import { type Decided, decide } from '../../src/core/decide.ts'
 import type { VariantDecision } from '../../src/core/decision.ts'
 import type { Histogram } from '../../src/core/histogram.ts'
 import type { ClassSignals, Observation, VariantSignals } from '../../src/core/observation.ts'
-import type { Behavior, PolicySet, ScalingPolicy, TrafficClass, Variant } from '../../src/core/policy.ts'
+import type { PolicySet, ScalingPolicy, TrafficClass, Variant } from '../../src/core/policy.ts'
 import type { Profile } from '../../src/core/profile.ts'
 import { type Missing, missing } from '../../src/core/reading.ts'
 import { emptyState, type State } from '../../src/core/state.ts'
 import { createTools, type Tools } from '../../src/core/tools.ts'
 import { loadEngines } from '../../src/solvers/engines.ts'
+import { behavior } from '../behavior.ts'
 
 export const tools: Tools = createTools(await loadEngines())
 
@@ -23,19 +24,6 @@ export const h100: Profile = {
 export const l40s: Profile = {
   ...h100,
   ...{ a: 19.7, b: 0.058, c: 1.9e-4, ap: 19.7, bp: 0.058, kvTokens: 180_000 },
-}
-
-export const behavior: Behavior = {
-  forecastQuantile: 0.5,
-  headroom: 0.1,
-  scaleDownHoldSeconds: 120,
-  stepLimits: {},
-  surviveReplicas: 0,
-  hpaTolerance: 0,
-  holdBand: 0.05,
-  stalenessBudgetSeconds: 120,
-  sloMargin: 0.95,
-  maxLoad: 0.9,
 }
 
 export function variant(name: string, changes: Partial<Variant> = {}): Variant {

@@ -15,7 +15,8 @@ import { isMissing, type Reading } from '../../src/core/reading.ts'
 import { emptyState } from '../../src/core/state.ts'
 import { totals } from '../../src/core/totals.ts'
 import { look } from '../../src/core/view.ts'
-import { behavior, observe, policy, policySet, signals, tools, variant } from '../decide/world.ts'
+import { behavior } from '../behavior.ts'
+import { observe, policy, policySet, signals, tools, variant } from '../decide/world.ts'
 import {
   blindWorld,
   documented,

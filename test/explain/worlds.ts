@@ -6,17 +6,8 @@ import type { Observation } from '../../src/core/observation.ts'
 import type { PolicySet } from '../../src/core/policy.ts'
 import { missing } from '../../src/core/reading.ts'
 import { parseObservation } from '../../src/report/observationFile.ts'
-import {
-  behavior,
-  h100,
-  l40s,
-  observe,
-  policy,
-  policySet,
-  signals,
-  trafficClass,
-  variant,
-} from '../decide/world.ts'
+import { behavior } from '../behavior.ts'
+import { h100, l40s, observe, policy, policySet, signals, trafficClass, variant } from '../decide/world.ts'
 
 export interface World {
   readonly name: string

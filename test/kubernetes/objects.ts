@@ -1,6 +1,7 @@
 // Hand-written API objects: the fields that the reader looks at, with the names that real clusters use.
 import type { PolicySet, ScaleTarget, Variant } from '../../src/core/policy.ts'
 import type { Condition, Node, Pod } from '../../src/kubernetes/objects.ts'
+import { behavior } from '../behavior.ts'
 
 export interface PodOptions {
   readonly namespace?: string
@@ -105,18 +106,7 @@ export function policySet(
         servedNames: ['llama'],
         classes: [],
         variants: variants.map(variantOf),
-        behavior: {
-          forecastQuantile: 0.5,
-          headroom: 0.1,
-          scaleDownHoldSeconds: 120,
-          stepLimits: {},
-          surviveReplicas: 0,
-          hpaTolerance: 0,
-          holdBand: 0.05,
-          stalenessBudgetSeconds: 120,
-          sloMargin: 0.95,
-          maxLoad: 0.9,
-        },
+        behavior,
       },
     ],
     pools,

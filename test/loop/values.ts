@@ -3,6 +3,7 @@ import type { Decision, VariantDecision } from '../../src/core/decision.ts'
 import type { Observation } from '../../src/core/observation.ts'
 import type { PolicySet, ScalingPolicy } from '../../src/core/policy.ts'
 import type { Reading } from '../../src/core/reading.ts'
+import { behavior } from '../behavior.ts'
 
 export interface PolicyChoice {
   readonly namespace?: string
@@ -58,18 +59,7 @@ export function policyOf(choice: PolicyChoice = {}): ScalingPolicy {
       maxShare: 1,
       minShare: 0,
     })),
-    behavior: {
-      forecastQuantile: 0.5,
-      headroom: 0.1,
-      scaleDownHoldSeconds: 120,
-      stepLimits: {},
-      surviveReplicas: 0,
-      hpaTolerance: 0,
-      holdBand: 0.05,
-      stalenessBudgetSeconds,
-      sloMargin: 0.95,
-      maxLoad: 0.9,
-    },
+    behavior: { ...behavior, stalenessBudgetSeconds },
   }
 }
 

@@ -1,5 +1,6 @@
 // Policies for these tests: one model, variants recognised in the ways that a test is about.
 import type { PodMatch, PolicySet, ScalingPolicy, TrafficClass, Variant } from '../../src/core/policy.ts'
+import { behavior } from '../behavior.ts'
 
 export interface VariantSketch {
   readonly name: string
@@ -51,18 +52,7 @@ function policy(sketch: PolicySketch): ScalingPolicy {
       assumedShape: { promptTokens: 1000, outputTokens: 200 },
     })),
     variants: variants.map((sketch) => variant(id, sketch)),
-    behavior: {
-      forecastQuantile: 0.5,
-      headroom: 0.1,
-      scaleDownHoldSeconds: 120,
-      stepLimits: {},
-      surviveReplicas: 0,
-      hpaTolerance: 0,
-      holdBand: 0.05,
-      stalenessBudgetSeconds: 300,
-      sloMargin: 0.95,
-      maxLoad: 0.9,
-    },
+    behavior: { ...behavior, stalenessBudgetSeconds: 300 },
   }
 }
 
