@@ -3,7 +3,7 @@
 // it costs and saves. How the traces are made: forecastTraces.ts.
 import { parseArgs } from 'node:util'
 import { enterError, errorQuantile, noErrors } from '../src/core/forecast/conformal.ts'
-import { advance, type ForecastMemory, forecast } from '../src/core/forecast/forecast.ts'
+import { enterDemand, forecastFrom, noHistory } from '../src/core/forecast/history.ts'
 import { evaluate, newFit, refit } from '../src/core/forecast/leastSquares.ts'
 import {
   minutely,
@@ -121,16 +121,20 @@ function scored({ rates, from, until }: Trace, horizon: number, at: Quantiles): 
   }
 }
 
-/** The forecast of the project, told of demand at every tick. */
+/** The forecast of the project, told of demand at every tick as `decide` tells it. */
 function mixture(trace: Trace, horizon: number): Quantiles {
-  let memory: ForecastMemory | undefined
+  let history = noHistory
   const answers: (readonly number[] | undefined)[] = []
   trace.rates.forEach((rate, tick) => {
-    memory = advance(memory, tick * tickSeconds, rate, horizon * 60)
-    const known = memory
+    const at = tick * tickSeconds
+    const lead = horizon * 60
+    history = enterDemand(history, at, rate, lead)
+    const known = history
     if (tick % ticksPerMinute === 0)
       answers.push(
-        asked(trace, tick / ticksPerMinute) ? quantiles.map((q) => forecast(known, q).atQuantile) : undefined,
+        asked(trace, tick / ticksPerMinute)
+          ? quantiles.map((q) => forecastFrom(known, at, rate, lead, q).atQuantile)
+          : undefined,
       )
   })
   return (minute) => answers[minute]
@@ -230,13 +234,18 @@ function planRow({ name, rates, from, until }: Trace, quantile: number | undefin
   const sums = { arriving: 0, planned: 0, short: 0, ticks: 0, heldPlan: 0, heldDemand: 0 }
   const asked: number[] = []
   let counts = { plan: 0, demand: 0 }
-  let memory: ForecastMemory | undefined
+  let history = noHistory
   rates.forEach((rate, tick) => {
-    memory = advance(memory, tick * tickSeconds, rate, leadSeconds)
+    const at = tick * tickSeconds
+    history = enterDemand(history, at, rate, leadSeconds)
     const scoring =
       tick >= from * ticksPerMinute && tick + ahead < Math.min(rates.length, until * ticksPerMinute)
     const near = tick >= from * ticksPerMinute - holdTicks
-    asked.push(near && quantile !== undefined ? Math.max(rate, forecast(memory, quantile).atQuantile) : rate)
+    asked.push(
+      near && quantile !== undefined
+        ? Math.max(rate, forecastFrom(history, at, rate, leadSeconds, quantile).atQuantile)
+        : rate,
+    )
     if (!scoring) return
     const highest = (values: ArrayLike<number>): number => Math.max(...Array.from(values))
     const planned = highest(asked.slice(-holdTicks)) * (1 + headroom)

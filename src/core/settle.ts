@@ -266,8 +266,9 @@ function forecastMemory(
   known: SeenDemand | undefined,
   before: ClassMemory | undefined,
 ): Pick<ClassMemory, 'forecast'> {
-  if (known !== undefined && !isMissing(known.ahead)) return { forecast: known.ahead.memory }
-  return before?.forecast === undefined ? {} : { forecast: before.forecast }
+  const ahead = known === undefined || isMissing(known.ahead) ? undefined : known.ahead.history
+  const forecast = ahead ?? before?.forecast
+  return forecast === undefined ? {} : { forecast }
 }
 
 /** What was not read or not planned at this tick stays as it was. */

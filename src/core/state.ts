@@ -3,7 +3,7 @@
 import type { Ledger } from './demand/ledger.ts'
 import type { ClassShape } from './demand/shape.ts'
 import type { Carried } from './demand/supply.ts'
-import type { ForecastMemory } from './forecast/forecast.ts'
+import type { DemandHistory } from './forecast/history.ts'
 import type { ClassId, PolicyId, VariantId } from './policy.ts'
 import type { PeakAt } from './stabilize/hold.ts'
 
@@ -32,7 +32,7 @@ export interface ClassMemory {
   /** Lengths last seen, so that a quiet minute does not forget the shape of the traffic. */
   readonly shape?: ClassShape
   /** What past demand says about demand ahead: interactive classes only. */
-  readonly forecast?: ForecastMemory
+  readonly forecast?: DemandHistory
   /** Work that waits, by age, and what the last plan carried of it: latency-tolerant classes only. */
   readonly ledger?: Ledger
   readonly carried?: Carried

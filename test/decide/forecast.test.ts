@@ -109,7 +109,7 @@ describe('planning ahead', () => {
     const steps = story(both, [seen(0), seen(15), half(30), half(45), seen(60)])
     expect(chatOf(steps[2]).forecast).toEqual({ missing: 'noSeries', detail: 'what arrives at spare' })
     expect(memoryOf(steps[3])).toEqual(memoryOf(steps[1]))
-    expect(memoryOf(steps[4])?.at).toBe(60)
+    expect(memoryOf(steps[4])?.learnt?.young.at).toBe(60)
     expect(forecastOf(steps[4]).expected).toBe(60)
   })
 

@@ -1,8 +1,7 @@
 // What is forecast for the shapes that traffic takes: standing still, ramps, days, steps, spikes and gaps.
 import { describe, expect, it } from 'vitest'
-import { advance, forecast } from '../../src/core/forecast/forecast.ts'
 import { Random } from '../../src/simulation/random.ts'
-import { leadSeconds, series, tick, told } from './told.ts'
+import { forecastOf, leadSeconds, series, tellOne, tick, told } from './told.ts'
 
 const hour = 3600 / tick
 const daySeconds = 86_400
@@ -14,7 +13,7 @@ function noisy(rate: number, random: Random): number {
 
 describe('forecast', () => {
   it('knows nothing but the last value at first, and assumes a spread', () => {
-    const first = forecast(told([20]), 0.9)
+    const first = forecastOf(told([20]), 0.9)
     expect(first).toMatchObject({ expected: 20, horizonSeconds: leadSeconds, basis: 'lastValue' })
     // 2 % x sqrt(3.8 min), and Poisson noise of two counts of 1,200: s = 0.054; z = 1.28, x 1.25: 9 %
     expect(first.atQuantile).toBeGreaterThan(20 * 1.08)
@@ -22,20 +21,20 @@ describe('forecast', () => {
   })
 
   it('says how well it knows: the last value, a short history, then its own errors', () => {
-    const basisAfter = (minutes: number) => forecast(told(series(minutes * 4, () => 20)), 0.9).basis
+    const basisAfter = (minutes: number) => forecastOf(told(series(minutes * 4, () => 20)), 0.9).basis
     expect(basisAfter(5)).toBe('lastValue')
     expect(basisAfter(30)).toBe('shortHistory')
     expect(basisAfter(90)).toBe('calibrated')
   })
 
   it('assumes more of a trickle than of a stream, relative to each', () => {
-    const spread = (rate: number) => forecast(told([rate]), 0.9).atQuantile / rate
+    const spread = (rate: number) => forecastOf(told([rate]), 0.9).atQuantile / rate
     expect(spread(0.5)).toBeGreaterThan(1.2 * spread(5))
     expect(spread(5)).toBeGreaterThan(1.05 * spread(500))
   })
 
   it('needs no reserve for demand that has stood still for hours', () => {
-    const { expected, atQuantile } = forecast(told(series(3 * hour, () => 20)), 0.95)
+    const { expected, atQuantile } = forecastOf(told(series(3 * hour, () => 20)), 0.95)
     expect(expected).toBeCloseTo(20, 6)
     expect(atQuantile).toBeCloseTo(20, 6)
   })
@@ -43,7 +42,7 @@ describe('forecast', () => {
   it('looks up a steady ramp once it has seen it for an hour or two', () => {
     const ramp = (at: number) => 10 * Math.exp(at / 7200) // 65 % an hour, 3.2 % within the horizon
     const now = ramp(3 * 3600 - tick)
-    const { expected, atQuantile } = forecast(told(series(3 * hour, ramp)), 0.9)
+    const { expected, atQuantile } = forecastOf(told(series(3 * hour, ramp)), 0.9)
     const then = ramp(3 * 3600 - tick + leadSeconds)
     expect(expected).toBeGreaterThan(now + 0.6 * (then - now))
     expect(expected).toBeLessThan(now + 1.2 * (then - now))
@@ -61,7 +60,7 @@ describe('forecast', () => {
     const expectedOnDay = (day: number) => {
       const lead = 900
       const until = day * daySeconds + morning + 600
-      return forecast(told(series(until / tick, demandAt), { lead }), 0.5).expected
+      return forecastOf(told(series(until / tick, demandAt), { lead }), 0.5).expected
     }
     expect(expectedOnDay(0)).toBeLessThan(24)
     expect(expectedOnDay(4)).toBeGreaterThan(28)
@@ -71,28 +70,28 @@ describe('forecast', () => {
     const quiet = told(series(3 * hour, () => 10))
     const from = 3 * 3600
     const stepped = told([100], { start: quiet, from })
-    expect(forecast(stepped, 0.5).expected).toBeGreaterThan(70)
+    expect(forecastOf(stepped, 0.5).expected).toBeGreaterThan(70)
     const later = told(
       series(hour, () => 100, from),
       { start: quiet, from },
     )
-    expect(forecast(later, 0.9).expected).toBeCloseTo(100, 0)
-    expect(forecast(later, 0.99).atQuantile).toBeLessThanOrEqual(150)
+    expect(forecastOf(later, 0.9).expected).toBeCloseTo(100, 0)
+    expect(forecastOf(later, 0.99).atQuantile).toBeLessThanOrEqual(150)
   })
 
   it('does not take on/off traffic for a reason to forecast a hundredfold', () => {
     const onOff = (at: number) => (Math.floor(at / 300) % 2 === 0 ? 0.01 : 10)
     const memory = told(series(6 * hour, onOff))
-    expect(forecast(memory, 0.95).atQuantile).toBeLessThanOrEqual(15)
+    expect(forecastOf(memory, 0.95).atQuantile).toBeLessThanOrEqual(15)
     // From rest, what comes next is what came before.
     const resting = told(series(6 * hour + 8, onOff))
-    expect(forecast(resting, 0.95).atQuantile).toBeGreaterThan(5)
+    expect(forecastOf(resting, 0.95).atQuantile).toBeGreaterThan(5)
   })
 
   it('is not thrown by single spikes: they widen the far quantiles, not the expectation', () => {
     const random = new Random(3)
     const spiky = (at: number) => (at % 3600 === 1800 ? 60 : noisy(20, random))
-    const { expected, atQuantile } = forecast(told([...series(6 * hour, spiky), 20, 20, 20, 20]), 0.9)
+    const { expected, atQuantile } = forecastOf(told([...series(6 * hour, spiky), 20, 20, 20, 20]), 0.9)
     expect(expected).toBeGreaterThan(17)
     expect(expected).toBeLessThan(23)
     expect(atQuantile).toBeLessThan(30)
@@ -104,15 +103,15 @@ describe('forecast', () => {
     const after = told([30], { start: known, from: 4 * 3600 })
     expect(after.errors).toEqual(known.errors)
     expect(after.fit).toEqual(known.fit)
-    expect(forecast(after, 0.5).expected).toBeCloseTo(30, 0)
+    expect(forecastOf(after, 0.5).expected).toBeCloseTo(30, 0)
   })
 
   it('starts to learn anew for another lead time, but keeps the day and the levels', () => {
     const random = new Random(5)
     const known = told(series(3 * hour, () => noisy(20, random)))
-    const other = advance(known, 3 * 3600, 20, 60)
-    expect(forecast(other, 0.9)).toMatchObject({ basis: 'lastValue', horizonSeconds: 60 })
-    expect(other.season.days.weight.filter((weight) => weight > 0).length).toBeGreaterThanOrEqual(17)
+    const other = tellOne(known, 3 * 3600, 20, 60)
+    expect(forecastOf(other, 0.9)).toMatchObject({ basis: 'lastValue', horizonSeconds: 60 })
+    expect(other.season.runs).toEqual([{ from: 0, means: expect.toSatisfy((means) => means.length === 18) }])
     expect(other.levels.verySlow).toBeCloseTo(known.levels.verySlow, 2)
   })
 })

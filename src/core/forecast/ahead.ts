@@ -2,12 +2,13 @@
 // teaches anything: while engines of the class cannot be read, its forecast rests.
 import { type ScalingPolicy, serves, type TrafficClass, type Variant } from '../policy.ts'
 import { missing, type Reading } from '../reading.ts'
-import { advance, type Forecast, type ForecastMemory, forecast } from './forecast.ts'
+import type { Forecast } from './forecast.ts'
+import { type DemandHistory, enterDemand, forecastFrom, noHistory } from './history.ts'
 
 export interface Ahead {
   readonly forecast: Forecast
-  /** With this instant's demand. */
-  readonly memory: ForecastMemory
+  /** With this instant's demand, where it is one of the history's grid. */
+  readonly history: DemandHistory
 }
 
 /** Some starts take longer than the policy says. */
@@ -20,7 +21,7 @@ export function lookAhead(
   policy: ScalingPolicy,
   trafficClass: TrafficClass,
   unseen: readonly Variant[],
-  memory: ForecastMemory | undefined,
+  history: DemandHistory | undefined,
   at: number,
   requestsPerSecond: number,
 ): Reading<Ahead> {
@@ -32,8 +33,12 @@ export function lookAhead(
     return missing('noSeries', `what arrives at ${hidden.name}`)
   }
   const demand = Math.max(0, requestsPerSecond) // an author's query may say anything
-  const advanced = advance(memory, at, demand, leadSeconds(policy, trafficClass))
-  return { forecast: forecast(advanced, policy.behavior.forecastQuantile), memory: advanced }
+  const lead = leadSeconds(policy, trafficClass)
+  const entered = enterDemand(history ?? noHistory, at, demand, lead)
+  return {
+    forecast: forecastFrom(entered, at, demand, lead, policy.behavior.forecastQuantile),
+    history: entered,
+  }
 }
 
 /** Until a replica ordered now is ready, on the slowest variant that can grow. */

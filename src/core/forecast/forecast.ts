@@ -5,16 +5,15 @@ import { evaluate, type Fit, newFit, refit } from './leastSquares.ts'
 import { featureCount, features, type Levels, moveLevels, newLevels } from './levels.ts'
 import { changed, logOf, within } from './logs.ts'
 import { type Losses, lose, mixed, noLosses, type Opinions } from './mixture.ts'
-import { enterSeason, newSeason, type Season, seasonalChange } from './season.ts'
+import { type Season, seasonalChange } from './season.ts'
 
-/** Plain and bounded: about 1,200 numbers at most. */
+/** Plain and bounded: about 900 numbers at most. The season is not part of it: history.ts keeps both. */
 export interface ForecastMemory extends Lessons {
   /** What was entered last, and when. */
   readonly at: number
   readonly requestsPerSecond: number
   readonly horizonSeconds: number
   readonly levels: Levels
-  readonly season: Season
   /** Highest demand lately, requests per second. */
   readonly highest: number
   /** When the last forecast was put on record. */
@@ -69,9 +68,10 @@ export function advance(
   at: number,
   requestsPerSecond: number,
   leadSeconds: number,
+  season: Season | undefined,
 ): ForecastMemory {
   const horizonSeconds = Math.min(longestHorizonSeconds, Math.max(1, leadSeconds))
-  if (memory === undefined) return begun(at, requestsPerSecond, horizonSeconds)
+  if (memory === undefined) return begun(at, requestsPerSecond, horizonSeconds, season)
   if (at <= memory.at) return memory
   const y = logOf(requestsPerSecond)
   const seconds = at - memory.at
@@ -84,7 +84,6 @@ export function advance(
     requestsPerSecond,
     horizonSeconds,
     levels: moveLevels(memory.levels, at, y, seconds),
-    season: enterSeason(memory.season, at, y),
     highest: Math.max(requestsPerSecond, memory.highest * 0.5 ** (seconds / highestHalfLifeSeconds)),
     openedAt: memory.openedAt,
     open: learnt.open.slice(due.length),
@@ -92,14 +91,14 @@ export function advance(
     losses: learnt.losses,
     errors: learnt.errors,
   }
-  return at - memory.openedAt < periodSeconds(horizonSeconds) ? moved : recorded(moved)
+  return at - memory.openedAt < periodSeconds(horizonSeconds) ? moved : recorded(moved, season)
 }
 
 /** `quantile` in (0, 1). */
-export function forecast(memory: ForecastMemory, quantile: number): Forecast {
+export function forecast(memory: ForecastMemory, quantile: number, season: Season | undefined): Forecast {
   const { horizonSeconds, requestsPerSecond, errors, highest } = memory
   const perHorizon = errorsPerHorizon(horizonSeconds)
-  const change = expectedChange(memory)
+  const change = expectedChange(memory, season)
   const most = mostAboveHighest * highest
   const experience = experienceOf(errors, perHorizon)
   return {
@@ -113,18 +112,22 @@ export function forecast(memory: ForecastMemory, quantile: number): Forecast {
   }
 }
 
-function begun(at: number, requestsPerSecond: number, horizonSeconds: number): ForecastMemory {
-  const y = logOf(requestsPerSecond)
-  return recorded({
+function begun(
+  at: number,
+  requestsPerSecond: number,
+  horizonSeconds: number,
+  season: Season | undefined,
+): ForecastMemory {
+  const first = {
     at,
     requestsPerSecond,
     horizonSeconds,
-    levels: newLevels(at, y),
-    season: newSeason(at, y),
+    levels: newLevels(at, logOf(requestsPerSecond)),
     highest: requestsPerSecond,
     openedAt: at,
     ...noLessons(horizonSeconds, requestsPerSecond),
-  })
+  }
+  return recorded(first, season)
 }
 
 function noLessons(horizonSeconds: number, requestsPerSecond: number): Lessons {
@@ -132,13 +135,13 @@ function noLessons(horizonSeconds: number, requestsPerSecond: number): Lessons {
   return { open: [], fit: newFit(featureCount), losses: noLosses, errors }
 }
 
-function recorded(memory: ForecastMemory): ForecastMemory {
+function recorded(memory: ForecastMemory, season: Season | undefined): ForecastMemory {
   const open: OpenForecast = {
     at: memory.at,
     y: memory.levels.y,
-    features: featuresOf(memory),
-    opinions: opinionsOf(memory),
-    change: expectedChange(memory),
+    features: featuresOf(memory, season),
+    opinions: opinionsOf(memory, season),
+    change: expectedChange(memory, season),
   }
   return { ...memory, open: [...memory.open, open], openedAt: memory.at }
 }
@@ -157,21 +160,24 @@ function learn(lessons: Lessons, open: OpenForecast, at: number, y: number, hori
 }
 
 /** Of y until the horizon; the experts are believed in proportion to the experience there is. */
-function expectedChange(memory: ForecastMemory): number {
+function expectedChange(memory: ForecastMemory, season: Season | undefined): number {
   const { errors, losses, horizonSeconds } = memory
   const experience = experienceOf(errors, errorsPerHorizon(horizonSeconds))
-  return experience * mixed(losses, opinionsOf(memory), horizonSeconds)
+  return experience * mixed(losses, opinionsOf(memory, season), horizonSeconds)
 }
 
-function opinionsOf(memory: ForecastMemory): Opinions {
+function opinionsOf(memory: ForecastMemory, season: Season | undefined): Opinions {
   return {
     last: 0,
     smooth: within(largestChange, memory.levels.smooth - memory.levels.y),
-    linear: within(largestChange, evaluate(memory.fit, featuresOf(memory))),
+    linear: within(largestChange, evaluate(memory.fit, featuresOf(memory, season))),
   }
 }
 
-function featuresOf({ levels, season, at, horizonSeconds }: ForecastMemory): readonly number[] {
+function featuresOf(
+  { levels, at, horizonSeconds }: ForecastMemory,
+  season: Season | undefined,
+): readonly number[] {
   return features(levels, seasonalChange(season, at, horizonSeconds))
 }
 

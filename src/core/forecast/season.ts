@@ -1,75 +1,102 @@
-// The pattern of the day: a mean of the log demand for each ten minutes of it, recent days first. What counts is the
-// difference between two times of day, so that a day that is busier as a whole changes nothing.
+// The pattern of the day: a mean of the log demand for each ten minutes of the last seven days, recent days first.
+// What counts is the difference between two times of day, so that a day that is busier as a whole changes nothing.
+// The means themselves are kept, not a running one: a week of them is an exact window, and any server can rebuild it.
 import { rounded, within } from './logs.ts'
 
-const slotSeconds = 600
+export const seasonSlotSeconds = 600
 const slotsPerDay = 144
 
-/** Of the weight of the day after it: s = sum_d 0.8^d y_d / sum_d 0.8^d. */
+/** Days that count: with `dayWeight` the seventh weighs a quarter of the first. */
+const seasonDays = 7
+
+/** Of the weight of the day after it: s = sum_d 0.8^d y_d / sum_d 0.8^d over d = 1..7 days ago. */
 const dayWeight = 0.8
 
-/** One day moves the mean of a slot by no more than a factor of two: an outage is not a pattern. */
-const largestMove = Math.log(2)
+/** One day counts as no more than a factor of two off the median of the days: an outage is not a pattern. */
+const largestDistance = Math.log(2)
+
+/** How far back the slots are looked up, and one more for the interpolation between two of them. */
+const keptSlots = seasonDays * slotsPerDay + 1
+
+/** What the season at an instant depends on began so much earlier. */
+export const seasonSeconds = (keptSlots + 1) * seasonSlotSeconds
 
 export interface Season {
   /** The slot being filled, counted from the epoch, with the sum and the number of its values so far. */
   readonly slot: number
   readonly sum: number
   readonly count: number
-  /** Mean of the slot before it. It is entered one slot late, so that s(t) is made of earlier days alone. */
-  readonly previous?: number
-  readonly days: Days
+  /** Means of the slots before it, oldest first: a gap ends one run and begins another. */
+  readonly runs: readonly Run[]
 }
 
-/** By slot of the day; weight 0 where no day had values. Two plain arrays: state is copied at every tick. */
-interface Days {
-  readonly mean: readonly number[]
-  readonly weight: readonly number[]
+interface Run {
+  readonly from: number
+  readonly means: readonly number[]
 }
 
-export function newSeason(at: number, y: number): Season {
-  const none = new Array<number>(slotsPerDay).fill(0)
-  return { slot: Math.floor(at / slotSeconds), sum: y, count: 1, days: { mean: none, weight: none } }
-}
-
-/** The season with the log demand `y` of a later time. */
-export function enterSeason(season: Season, at: number, y: number): Season {
-  const slot = Math.floor(at / slotSeconds)
+/** The season with the log demand `y` of a later time; unchanged where that slot is over. */
+export function enterSeason(season: Season | undefined, at: number, y: number): Season {
+  const slot = Math.floor(at / seasonSlotSeconds)
+  if (season === undefined) return { slot, sum: y, count: 1, runs: [] }
+  if (slot < season.slot) return season
   if (slot === season.slot) return { ...season, sum: season.sum + y, count: season.count + 1 }
-  const filled = season.sum / season.count
-  const days =
-    season.previous === undefined ? season.days : enterDay(season.days, season.slot - 1, season.previous)
-  return slot === season.slot + 1
-    ? { slot, sum: y, count: 1, previous: filled, days }
-    : { slot, sum: y, count: 1, days: enterDay(days, season.slot, filled) }
+  const filled = appended(season.runs, season.slot, rounded(season.sum / season.count))
+  return { slot, sum: y, count: 1, runs: since(filled, slot - keptSlots) }
 }
 
 /** s(at + seconds) - s(at), linear between the middles of slots; 0 where no day has shown it yet. */
-export function seasonalChange({ days }: Season, at: number, seconds: number): number {
-  const now = seasonal(days, at)
-  const then = seasonal(days, at + seconds)
+export function seasonalChange(season: Season | undefined, at: number, seconds: number): number {
+  if (season === undefined) return 0
+  const now = seasonal(season, at)
+  const then = seasonal(season, at + seconds)
   return now === undefined || then === undefined ? 0 : then - now
 }
 
-function seasonal(days: Days, at: number): number | undefined {
-  const position = at / slotSeconds - 0.5
+function seasonal(season: Season, at: number): number | undefined {
+  const position = at / seasonSlotSeconds - 0.5
   const slot = Math.floor(position)
-  const before = slotOfDay(days, slot)
-  const after = slotOfDay(days, slot + 1)
-  if (before.weight === 0 || after.weight === 0) return undefined
-  return before.mean + (position - slot) * (after.mean - before.mean)
+  const before = usual(season, slot)
+  const after = usual(season, slot + 1)
+  return before === undefined || after === undefined
+    ? undefined
+    : before + (position - slot) * (after - before)
 }
 
-function enterDay(days: Days, slot: number, y: number): Days {
-  const known = slotOfDay(days, slot)
-  const weight = dayWeight * known.weight + 1
-  const move = known.weight === 0 ? y - known.mean : within(largestMove, y - known.mean)
-  return {
-    mean: days.mean.with(slot % slotsPerDay, rounded(known.mean + move / weight)),
-    weight: days.weight.with(slot % slotsPerDay, rounded(weight)),
+/** What earlier days say of a slot; the day itself is left out, or a forecast would be judged by what it came from. */
+function usual({ runs }: Season, slot: number): number | undefined {
+  const days: { readonly y: number; readonly weight: number }[] = []
+  for (let ago = 1; ago <= seasonDays; ago++) {
+    const y = meanOf(runs, slot - ago * slotsPerDay)
+    if (y !== undefined) days.push({ y, weight: dayWeight ** (ago - 1) })
   }
+  const middle = days.map(({ y }) => y).sort((x, y) => x - y)[Math.floor(days.length / 2)]
+  if (middle === undefined) return undefined
+  let sum = 0
+  let weights = 0
+  for (const { y, weight } of days) {
+    sum += weight * (middle + within(largestDistance, y - middle))
+    weights += weight
+  }
+  return sum / weights
 }
 
-function slotOfDay({ mean, weight }: Days, slot: number): { readonly mean: number; readonly weight: number } {
-  return { mean: mean[slot % slotsPerDay] ?? 0, weight: weight[slot % slotsPerDay] ?? 0 }
+function meanOf(runs: readonly Run[], slot: number): number | undefined {
+  const run = runs.findLast(({ from }) => from <= slot)
+  return run?.means[slot - run.from]
+}
+
+function appended(runs: readonly Run[], slot: number, mean: number): readonly Run[] {
+  const last = runs.at(-1)
+  return last !== undefined && last.from + last.means.length === slot
+    ? [...runs.slice(0, -1), { from: last.from, means: [...last.means, mean] }]
+    : [...runs, { from: slot, means: [mean] }]
+}
+
+function since(runs: readonly Run[], slot: number): readonly Run[] {
+  return runs.flatMap(({ from, means }) => {
+    if (from >= slot) return [{ from, means }]
+    const kept = means.slice(slot - from)
+    return kept.length === 0 ? [] : [{ from: slot, means: kept }]
+  })
 }
