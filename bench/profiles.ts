@@ -22,9 +22,11 @@ import { table } from '../src/report/table.ts'
 const { values } = parseArgs({ options: { data: { type: 'string' } } })
 if (values.data === undefined) throw new Error('usage: node bench/profiles.ts --data DIR')
 const data = joined(
-  readdirSync(values.data)
+  readdirSync(values.data, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
     .sort()
-    .map((name) => measured(join(values.data ?? '', name))),
+    .map(measured),
 )
 
 errors(data)
