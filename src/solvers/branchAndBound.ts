@@ -1,6 +1,7 @@
 // Branch and bound on javascript-lp-solver's tableau: depth first until a first plan is found, best bound
-// first from then on, branching by pseudocosts. Stops after a count of nodes and always knows its bound.
-import type { EngineLimits } from '../core/optimize/engine.ts'
+// first from then on, branching by pseudocosts, and around holes as around fractions. Stops after a count of nodes
+// and always knows its bound.
+import type { EngineLimits, Hole } from '../core/optimize/engine.ts'
 
 type Package = typeof import('javascript-lp-solver')['default']
 type Service = NonNullable<ConstructorParameters<Package['Model']>[2]>
@@ -26,20 +27,23 @@ export interface Search {
   readonly result: () => SearchResult
 }
 
-export function searchTree(limits: EngineLimits): Search {
+/** By variable, counted as the tableau counts: from the lower bound of its column. */
+export type Holes = ReadonlyMap<number, readonly Hole[]>
+
+export function searchTree(limits: EngineLimits, holes: Holes): Search {
   let result: SearchResult = { status: 'stopped', nodes: 0 }
   return {
     service: {
       applyCuts,
       branchAndCut: (tableau) => {
-        result = search(tableau, limits)
+        result = search(tableau, limits, holes)
       },
     },
     result: () => result,
   }
 }
 
-function search(tableau: Tableau, limits: EngineLimits): SearchResult {
+function search(tableau: Tableau, limits: EngineLimits, holes: Holes): SearchResult {
   const pseudocosts = new Map<number, Pseudocost>()
   let open: Node[] = [{ bound: Number.NEGATIVE_INFINITY, cuts: [] }]
   let best: { readonly objective: number; readonly cuts: readonly Cut[] } | undefined
@@ -56,7 +60,7 @@ function search(tableau: Tableau, limits: EngineLimits): SearchResult {
     const objective = tableau.evaluation
     if (node.step !== undefined) learn(pseudocosts, node.step, objective - node.bound)
     if (best !== undefined && objective >= cutoff(best.objective, limits)) continue
-    const branch = chooseBranch(tableau, pseudocosts)
+    const branch = chooseBranch(tableau, pseudocosts, holes)
     if (branch === undefined) {
       best = { objective, cuts: node.cuts }
       const limit = cutoff(objective, limits)
@@ -93,11 +97,13 @@ function takeLowest(open: Node[]): Node | undefined {
 interface Branch {
   readonly variable: number
   readonly value: number
+  /** The counts on either side: next to a fraction, or at the edges of a hole. */
+  readonly sides: Hole
 }
 
 function child(node: Node, bound: number, branch: Branch, direction: 'up' | 'down'): Node {
   const type = direction === 'up' ? 'min' : 'max'
-  const value = direction === 'up' ? Math.ceil(branch.value) : Math.floor(branch.value)
+  const value = direction === 'up' ? branch.sides.above : branch.sides.below
   const kept = node.cuts.filter((cut) => cut.varIndex !== branch.variable || cut.type !== type)
   const distance = Math.abs(value - branch.value)
   return {
@@ -123,24 +129,36 @@ function learn(
   pseudocosts.set(step.variable, known)
 }
 
-/** The fractional integer variable whose two sides promise the largest product of changes. */
-function chooseBranch(tableau: Tableau, pseudocosts: ReadonlyMap<number, Pseudocost>): Branch | undefined {
+/** The variable between two counts whose sides promise the largest product of changes. */
+function chooseBranch(
+  tableau: Tableau,
+  pseudocosts: ReadonlyMap<number, Pseudocost>,
+  holes: Holes,
+): Branch | undefined {
   let best: Branch | undefined
   let bestScore = Number.NEGATIVE_INFINITY
   for (const variable of tableau.model?.integerVariables ?? []) {
     const row = tableau.rowByVarIndex[variable.index] ?? -1
     if (row === -1) continue
     const value = tableau.matrix[row * tableau.width + tableau.rhsColumn] ?? 0
-    if (Math.abs(value - Math.round(value)) <= 1e-7) continue
-    const fraction = value - Math.floor(value)
+    const sides = sidesOf(value, holes.get(variable.index) ?? [])
+    if (sides === undefined) continue
     const known = pseudocosts.get(variable.index)
-    const score = side(known?.up, 1 - fraction) * side(known?.down, fraction)
+    const score = side(known?.up, sides.above - value) * side(known?.down, value - sides.below)
     if (score > bestScore) {
       bestScore = score
-      best = { variable: variable.index, value }
+      best = { variable: variable.index, value, sides }
     }
   }
   return best
+}
+
+/** The nearest counts around a value; undefined where it is one itself. */
+function sidesOf(value: number, holes: readonly Hole[]): Hole | undefined {
+  const hole = holes.find(({ below, above }) => value > below + 1e-7 && value < above - 1e-7)
+  if (hole !== undefined) return hole
+  const isWhole = Math.abs(value - Math.round(value)) <= 1e-7
+  return isWhole ? undefined : { below: Math.floor(value), above: Math.ceil(value) }
 }
 
 function side(known: Pseudocost['up'] | undefined, distance: number): number {

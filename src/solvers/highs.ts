@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module'
 import type { Highs, ModelData } from 'highs'
 import type { Engine, EngineAnswer, EngineLimits, LinearProgram } from '../core/optimize/engine.ts'
+import { withBinaries } from './binaryHoles.ts'
 
 // The package's types describe its CommonJS file, as does this way of loading it.
 const loadModule: typeof import('highs')['default'] = createRequire(import.meta.url)('highs').default
@@ -32,7 +33,7 @@ export async function loadHighs(): Promise<Engine> {
 
 function solve(highs: Highs, program: LinearProgram, limits: EngineLimits): EngineAnswer {
   const integral = !program.columns.some((column) => column.integer && column.upper > column.lower)
-  return highs.withModel(arrays(highs, program), (model): EngineAnswer => {
+  return highs.withModel(arrays(highs, withBinaries(program)), (model): EngineAnswer => {
     model.options.set({
       output_flag: false,
       mip_detect_symmetry: false,
@@ -53,7 +54,7 @@ function solve(highs: Highs, program: LinearProgram, limits: EngineLimits): Engi
       return { status: 'failed', why: `HiGHS ended with status ${modelStatus}` }
     }
     const solution = model.getSolution()
-    const values = Array.from(solution.colValue)
+    const values = Array.from(solution.colValue).slice(0, program.columns.length)
     if (integral) {
       const lowerBound = model.getObjectiveValue()
       return { status: 'solved', values, lowerBound, rowPrices: Array.from(solution.rowDual) }

@@ -2,7 +2,7 @@
 // a count of nodes. The package's own search stops by the wall clock only, which would make two servers
 // disagree, and says neither that it stopped nor how far from the optimum; this one reports its bound.
 import { createRequire } from 'node:module'
-import type { EngineAnswer, EngineLimits, LinearProgram, Row } from '../core/optimize/engine.ts'
+import type { EngineAnswer, EngineLimits, Hole, LinearProgram, Row } from '../core/optimize/engine.ts'
 import { type Search, searchTree } from './branchAndBound.ts'
 
 // The package's types describe its CommonJS file; its ES module exports something else under the same types.
@@ -14,10 +14,11 @@ type Model = InstanceType<typeof solver.Model>
 type Variable = ReturnType<Model['addVariable']>
 
 export function solveSmall(program: LinearProgram, limits: EngineLimits): EngineAnswer {
-  const search = searchTree(limits)
+  const holes = new Map<number, readonly Hole[]>()
+  const search = searchTree(limits, holes)
   const model = new solver.Model(1e-9, 'mix', search.service)
   model.usePresolve = false
-  const variables = addVariables(model, program)
+  const variables = addVariables(model, program, holes)
   for (const row of program.rows) {
     if (!addRow(model, row, program, variables)) return { status: 'infeasible' }
   }
@@ -45,12 +46,23 @@ function fromSearch(search: Search, values: readonly number[], shift: number): E
 }
 
 /** Variables count from their lower bound, because the tableau knows no bound but zero; fixed ones are left out. */
-function addVariables(model: Model, program: LinearProgram): readonly (Variable | undefined)[] {
+function addVariables(
+  model: Model,
+  program: LinearProgram,
+  holes: Map<number, readonly Hole[]>,
+): readonly (Variable | undefined)[] {
   return program.columns.map((column, index) => {
     if (column.upper <= column.lower) return undefined
     const variable = model.addVariable(column.cost, `column${index}`, column.integer)
     if (Number.isFinite(column.upper)) {
       model.smallerThan(column.upper - column.lower).addTerm(1, variable)
+    }
+    if (column.holes !== undefined) {
+      const fromLower = column.holes.map(({ below, above }) => ({
+        below: below - column.lower,
+        above: above - column.lower,
+      }))
+      holes.set(variable.index, fromLower)
     }
     return variable
   })

@@ -61,10 +61,18 @@ function isReachable(variant: MixVariant, count: number, tolerance: number): boo
   return count === from || from === 0 || Math.abs(count / from - 1) > tolerance + 1e-9
 }
 
+/** What the HPA leaves running at the least. */
+function fewest(problem: MixProblem, variant: MixVariant): number {
+  for (let count = variant.min; count < variant.max; count++) {
+    if (isReachable(variant, count, problem.hpaTolerance)) return count
+  }
+  return variant.max
+}
+
 function isAllowed(problem: MixProblem, counts: readonly number[]): boolean {
   const within = (most: number, weigh: (variant: MixVariant) => number): boolean => {
     const used = problem.variants.reduce((sum, v, index) => sum + weigh(v) * (counts[index] ?? 0), 0)
-    const least = problem.variants.reduce((sum, v) => sum + weigh(v) * v.min, 0)
+    const least = problem.variants.reduce((sum, v) => sum + weigh(v) * fewest(problem, v), 0)
     return used <= Math.max(most, least) + 1e-9
   }
   return (

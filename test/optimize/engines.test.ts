@@ -56,6 +56,31 @@ describe.each([
     expect(objectiveOf({ columns, rows }, engine)).toBeCloseTo(11)
   })
 
+  it('takes no count in a hole, next to one, in one of several or from a lower bound', () => {
+    const holes = [
+      { below: 3, above: 5 },
+      { below: 5, above: 9 },
+    ]
+    const cheapest = (atLeast: number, differs: Partial<Column> = {}): number => {
+      const columns = [column(1, { ...wholes, holes, ...differs }), column(2.5, wholes)]
+      return objectiveOf({ columns, rows: [row(atLeast, Infinity, [1, 1])] }, engine)
+    }
+    // 4 is 3 + 1 at 2.5 or 5; 7 is 5 + 2 at 2.5 or 9; 6.4 is 5 + 2 at 2.5 or 9; with an upper bound of 8, 7 costs 10.
+    expect([3, 4, 5, 7, 6.4, 9.5].map((atLeast) => cheapest(atLeast))).toEqual([3, 5, 5, 9, 9, 10])
+    expect(cheapest(4, { lower: 2 })).toBe(5)
+    expect(cheapest(7, { upper: 5, holes: holes.slice(0, 1) })).toBe(10)
+  })
+
+  it('says infeasible where only counts in a hole would do', () => {
+    const inHole = column(1, { ...wholes, holes: [{ below: 3, above: 6 }] })
+    expect(engine({ columns: [inHole], rows: [row(4, 5, [1])] }, limits)).toEqual({ status: 'infeasible' })
+  })
+
+  it('relaxes a column with holes to its bounds', () => {
+    const relaxed = column(1, { upper: 10, holes: [{ below: 3, above: 6 }] })
+    expect(objectiveOf({ columns: [relaxed], rows: [row(4.5, Infinity, [1])] }, engine)).toBeCloseTo(4.5)
+  })
+
   it('says infeasible, and nothing else, where there is no solution', () => {
     const program = { columns: [column(1, { ...wholes, upper: 2 })], rows: [row(3, Infinity, [1])] }
     expect(engine(program, limits)).toEqual({ status: 'infeasible' })
@@ -102,11 +127,14 @@ describe.each([
         }),
         { minLength: 1, maxLength: 3 },
       ),
+      hole: fc.record({ below: fc.integer({ min: 0, max: 4 }), above: fc.integer({ min: 6, max: 10 }) }),
     })
     fc.assert(
-      fc.property(random, ({ costs, needs }) => {
+      fc.property(random, ({ costs, needs, hole }) => {
         const program = {
-          columns: costs.map((cost, index) => column(cost, { ...wholes, integer: index < 3 })),
+          columns: costs.map((cost, index) =>
+            column(cost, { ...wholes, integer: index < 3, ...(index === 1 ? { holes: [hole] } : {}) }),
+          ),
           rows: needs.map((need) => row(need.atLeast, Infinity, need.rates)),
         }
         const own = checkAnswer(program, engine(program, limits))
@@ -143,7 +171,7 @@ describe('the small engine', () => {
 
 describe('a lying engine', () => {
   const program: LinearProgram = {
-    columns: [column(3, wholes), column(2, wholes)],
+    columns: [column(3, wholes), column(2, { ...wholes, holes: [{ below: 4, above: 6 }] })],
     rows: [row(10, Infinity, [4, 2.5])],
   }
   const solved = (values: readonly number[], lowerBound: number): EngineAnswer => ({
@@ -160,6 +188,7 @@ describe('a lying engine', () => {
     ['a wrong objective', solved([0, 4], 9), 'the lower bound 9 is above the objective 8'],
     ['a bound that is no number', solved([0, 4], Number.NaN), 'the lower bound is NaN'],
     ['a count out of bounds', solved([-1, 6], 8), 'column 0 is -1, outside [0, 10]'],
+    ['a count in a hole', solved([2, 5], 8), 'column 1 is 5, between 4 and 6'],
     ['too few values', solved([3], 9), '1 values for 2 columns'],
   ]
 

@@ -103,6 +103,15 @@ describe('planMix', () => {
     expect(planned(problem(40)).replicas).toEqual({ slow: 23 })
   })
 
+  it('plans what runs where the HPA ignores the step down that is allowed, even above pool and budget', () => {
+    // From 20 a step of one is ignored: it stays at 20, whatever is left of the pool.
+    const variants = [variant('slow', { current: 20, min: 19, max: 40 })]
+    const shrunk = { hpaTolerance: 0.1, pools: [{ name: 'pool', gpus: 12 }], budgetPerHour: 12 }
+    const plan = planned(mix([demand('chat', 52)], variants, rates, shrunk))
+    expect(plan.replicas).toEqual({ slow: 20 })
+    expect(plan.shortfall['chat']).toBeCloseTo(2, 3)
+  })
+
   it('calls a scale-up that the HPA would ignore a shortfall', () => {
     const plan = planned(
       mix([demand('chat', 52)], [variant('slow', { current: 20, max: 22 })], rates, { hpaTolerance: 0.1 }),

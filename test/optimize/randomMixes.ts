@@ -23,7 +23,7 @@ const variants = fc
         pool: fc.constantFrom('a', 'b'),
         gpusPerReplica: fc.integer({ min: 1, max: 2 }),
         costPerHour: fc.integer({ min: 1, max: 9 }),
-        min: fc.constantFrom(0, 0, 0, 1),
+        min: fc.constantFrom(0, 0, 0, 1, 3),
         more: fc.integer({ min: 0, max: 3 }),
         current: fc.integer({ min: 0, max: 4 }),
         startCost: fc.constantFrom(0, 0, 0.5, 2),

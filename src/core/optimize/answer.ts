@@ -34,6 +34,12 @@ export function checkAnswer(program: LinearProgram, answer: EngineAnswer): Check
     if (value < column.lower || value > column.upper) {
       return rejected(`column ${index} is ${value}, outside [${column.lower}, ${column.upper}]`)
     }
+    const hole = column.integer
+      ? column.holes?.find(({ below, above }) => value > below && value < above)
+      : undefined
+    if (hole !== undefined) {
+      return rejected(`column ${index} is ${value}, between ${hole.below} and ${hole.above}`)
+    }
     values.push(value)
     objective += column.cost * value
   }

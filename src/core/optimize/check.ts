@@ -32,7 +32,7 @@ export function checkPlan(problem: MixProblem, plan: MixPlan, lossFlows: LossFlo
   ]
 }
 
-/** GPUs over all plans that share the pools; minimums may exceed a pool, nothing else. */
+/** GPUs over all plans that share the pools; what must run may exceed a pool, nothing else. */
 export function checkPools(
   pools: readonly MixPool[],
   planned: readonly { readonly problem: MixProblem; readonly plan: MixPlan }[],
@@ -44,7 +44,7 @@ export function checkPools(
       for (const variant of problem.variants) {
         if (variant.pool !== pool.name) continue
         used += variant.gpusPerReplica * (plan.replicas[variant.id] ?? Number.NaN)
-        least += variant.gpusPerReplica * variant.min
+        least += variant.gpusPerReplica * leastCount(problem, variant)
       }
     }
     const most = Math.max(pool.gpus, least)
@@ -53,12 +53,26 @@ export function checkPools(
 }
 
 function checkCount(problem: MixProblem, variant: MixVariant, count: number): readonly string[] {
-  const { id, min, max, current } = variant
+  const { id, min, max } = variant
   if (!Number.isInteger(count)) return [`${id}: ${count} replicas`]
   if (count < min || count > max) return [`${id}: ${count} replicas, allowed ${min} to ${max}`]
-  const from = current < min ? min : current > max ? max : current
-  const ignored = from > 0 && Math.abs(count / from - 1) < problem.hpaTolerance - 1e-9
-  return count !== from && ignored ? [`${id}: the HPA ignores ${count} at ${from}`] : []
+  const from = runsNow(variant)
+  return isIgnored(problem, from, count) ? [`${id}: the HPA ignores ${count} at ${from}`] : []
+}
+
+/** As the HPA counts: within the bounds. */
+function runsNow({ min, max, current }: MixVariant): number {
+  return current < min ? min : current > max ? max : current
+}
+
+function isIgnored(problem: MixProblem, from: number, count: number): boolean {
+  return count !== from && from > 0 && Math.abs(count / from - 1) < problem.hpaTolerance - 1e-9
+}
+
+/** The HPA keeps what runs where it ignores every lower count that is allowed. */
+function leastCount(problem: MixProblem, variant: MixVariant): number {
+  const from = runsNow(variant)
+  return isIgnored(problem, from, variant.min) ? from : variant.min
 }
 
 function checkFlow(
@@ -129,7 +143,7 @@ function checkBudget(problem: MixProblem, countOf: (variant: MixVariant) => numb
   let least = 0
   for (const variant of problem.variants) {
     spent += variant.costPerHour * countOf(variant)
-    least += variant.costPerHour * variant.min
+    least += variant.costPerHour * leastCount(problem, variant)
   }
   const most = Math.max(problem.budgetPerHour, least)
   return spent <= most * (1 + tolerance) ? [] : [`${spent} per hour of a budget of ${most}`]

@@ -12,6 +12,17 @@ export interface Column {
   readonly lower: number
   readonly upper: number
   readonly integer: boolean
+  /**
+   * Whole numbers that may not be taken, in ascending order, within the bounds. Read on integer columns only: what is
+   * relaxed is the hull, which is the bounds.
+   */
+  readonly holes?: readonly Hole[]
+}
+
+/** Nothing strictly between: `below` and `above` can be taken. */
+export interface Hole {
+  readonly below: number
+  readonly above: number
 }
 
 /** lower <= sum of coefficient x column <= upper; infinite where one-sided. */

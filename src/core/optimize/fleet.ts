@@ -3,6 +3,7 @@
 // pool is over. What was solved once for the same input is remembered by the caller's memo.
 
 import { planByPrices } from './columnGeneration.ts'
+import { leastReplicas } from './deadBand.ts'
 import type { EngineLimits, Engines } from './engine.ts'
 import { compare } from './instance.ts'
 import type { MixFailure, MixPlan, MixPool, MixProblem } from './mix.ts'
@@ -152,7 +153,7 @@ function mergeOverSubscribed(
   return [...merged.values()]
 }
 
-/** GPUs that a group's plans take from each pool, and that its minimums take anyway. */
+/** GPUs that a group's plans take from each pool, and that what must run takes anyway. */
 function usage(group: Group): ReadonlyMap<string, { readonly gpus: number; readonly least: number }> {
   const used = new Map<string, { gpus: number; least: number }>()
   if (group.outcome.status === 'failed') return used
@@ -162,7 +163,7 @@ function usage(group: Group): ReadonlyMap<string, { readonly gpus: number; reado
       const before = used.get(variant.pool) ?? { gpus: 0, least: 0 }
       used.set(variant.pool, {
         gpus: before.gpus + variant.gpusPerReplica * (replicas[variant.id] ?? 0),
-        least: before.least + variant.gpusPerReplica * variant.min,
+        least: before.least + variant.gpusPerReplica * leastReplicas(problem, variant),
       })
     }
   }

@@ -1,7 +1,7 @@
 // The replica mix as a mixed-integer program: docs/MODEL.md, "The optimizer", in the same names and order.
 // Flows are shares of a class's demand, so that coefficients stay near 1 whatever the traffic.
 import type { ClassId, VariantId } from '../policy.ts'
-import { type DeadBand, deadBand, skipsCounts } from './deadBand.ts'
+import { type DeadBand, deadBand } from './deadBand.ts'
 import type { Column, Entry, LinearProgram, Row } from './engine.ts'
 import type { MixClass, MixPool, MixProblem, MixVariant } from './mix.ts'
 
@@ -123,32 +123,19 @@ function addBlock(draft: Draft, block: Block, sizing: Sizing, lost: ReadonlySet<
 
 function addCount(draft: Draft, block: Block, variant: MixVariant, rank: number): void {
   const tieBreak = 1 + (1e-6 * rank) / block.variants.length
+  const { least, most, holes } = bandOf(block, variant)
   const count = addColumn(draft, {
     cost: (variant.costPerHour + (variant.gpuPrice ?? 0) * variant.gpusPerReplica) * tieBreak,
-    lower: variant.min,
-    upper: variant.max,
+    lower: least,
+    upper: most,
     integer: true,
+    ...(holes.length === 0 ? {} : { holes }),
   })
   draft.counts.set(variant.id, count)
-  if (variant.startCost > 0 && variant.max > variant.current) {
+  if (variant.startCost > 0 && most > variant.current) {
     const added = addColumn(draft, { cost: variant.startCost, lower: 0, upper: Infinity, integer: false })
     addRow(draft, -Infinity, variant.current, [entry(count, 1), entry(added, -1)])
   }
-  addDeadBand(draft, block, variant, count)
-}
-
-/** n <= hold + (max - hold) goUp - (hold - down) goDown, and the mirror image from below. */
-function addDeadBand(draft: Draft, block: Block, variant: MixVariant, count: number): void {
-  const band = bandOf(block, variant)
-  const { hold, down, up } = band
-  if (!skipsCounts(band, variant.min, variant.max)) return
-  const goUp = addColumn(draft, { ...binary, upper: up <= variant.max ? 1 : 0 })
-  const goDown = addColumn(draft, { ...binary, upper: down >= variant.min ? 1 : 0 })
-  const above = entry(goUp, hold - variant.max)
-  addRow(draft, -Infinity, hold, [entry(count, 1), above, entry(goDown, hold - down)])
-  const below = entry(goDown, hold - variant.min)
-  addRow(draft, hold, Infinity, [entry(count, 1), entry(goUp, hold - up), below])
-  addRow(draft, -Infinity, 1, [entry(goUp, 1), entry(goDown, 1)])
 }
 
 /** served, handover, carry and used, with the given columns as the replicas there are. */
@@ -231,7 +218,7 @@ function addLoss(draft: Draft, block: Block, variant: MixVariant, sizing: Sizing
 function addBudget(draft: Draft, block: Block): void {
   const { budgetPerHour } = block.problem
   if (budgetPerHour === undefined) return
-  const minimums = sum(block.variants, (variant) => variant.costPerHour * variant.min)
+  const minimums = sum(block.variants, (variant) => variant.costPerHour * bandOf(block, variant).least)
   const entries = block.variants.map((variant) =>
     entry(draft.counts.get(variant.id) ?? 0, variant.costPerHour),
   )
@@ -239,11 +226,16 @@ function addBudget(draft: Draft, block: Block): void {
 }
 
 function addPools(draft: Draft, instance: Instance): void {
-  const variants = instance.blocks.flatMap((block) => block.variants)
+  const variants = instance.blocks.flatMap((block) => block.variants.map((variant) => ({ block, variant })))
   for (const pool of instance.pools) {
-    const takers = variants.filter((variant) => variant.pool === pool.name && variant.gpusPerReplica > 0)
-    const minimums = sum(takers, (variant) => variant.gpusPerReplica * variant.min)
-    const entries = takers.map((variant) => entry(draft.counts.get(variant.id) ?? 0, variant.gpusPerReplica))
+    const takers = variants.filter(({ variant }) => variant.pool === pool.name && variant.gpusPerReplica > 0)
+    const minimums = sum(
+      takers,
+      ({ block, variant }) => variant.gpusPerReplica * bandOf(block, variant).least,
+    )
+    const entries = takers.map(({ variant }) =>
+      entry(draft.counts.get(variant.id) ?? 0, variant.gpusPerReplica),
+    )
     if (entries.length === 0) continue
     draft.named.pools.set(pool.name, addRow(draft, -Infinity, Math.max(pool.gpus, minimums), entries))
   }

@@ -1,5 +1,6 @@
 // A joint plan made better, and made to fit: each model in turn plans again with what the others leave. What was
 // taken too much of a pool is given back, and no GPU is left lying about.
+import { leastReplicas } from './deadBand.ts'
 import type { EngineLimits, Engines } from './engine.ts'
 import type { MixPlan, MixPool, MixProblem } from './mix.ts'
 import { type JointPlan, planTogether, weighed } from './planTogether.ts'
@@ -65,11 +66,11 @@ export function proposal(
   return { model, plan, cost: weighed(problem, plan), gpus: pools.map((pool) => gpusIn(problem, plan, pool)) }
 }
 
-/** What all minimums together take of a pool, whatever it holds. */
+/** What must run takes so much of a pool, whatever it holds. */
 export function minimums(problems: readonly MixProblem[], pool: MixPool): number {
   return total(problems, (problem) =>
     total(problem.variants, (variant) =>
-      variant.pool === pool.name ? variant.gpusPerReplica * variant.min : 0,
+      variant.pool === pool.name ? variant.gpusPerReplica * leastReplicas(problem, variant) : 0,
     ),
   )
 }

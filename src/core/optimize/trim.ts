@@ -53,15 +53,9 @@ function undersized(instance: Instance, solution: Solution, capacityAt: Capacity
 }
 
 function nextBelow(variant: MixVariant, block: Block, count: number): number | undefined {
-  const band = bandOf(block, variant)
-  const below = count - 1
-  const next =
-    below > band.hold && below < band.up
-      ? band.hold
-      : below < band.hold && below > band.down
-        ? band.down
-        : below
-  return next >= variant.min ? next : undefined
+  const { least, holes } = bandOf(block, variant)
+  const next = holes.find((hole) => hole.above === count)?.below ?? count - 1
+  return next >= least ? next : undefined
 }
 
 /** The same demand on exactly these counts, or undefined where they do not carry it. */

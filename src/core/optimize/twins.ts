@@ -1,6 +1,6 @@
 // Variants of a model that differ in nothing the program sees are one column: equal columns give it as many equal
 // optima as there are ways to share a count, and time goes into telling them apart. docs/MODEL.md says when it is exact.
-import { deadBand, skipsCounts } from './deadBand.ts'
+import { deadBand, reachesAll } from './deadBand.ts'
 import type { CapacityAt } from './fixedPoint.ts'
 import type { FlowTable } from './flows.ts'
 import type { MixVariant } from './mix.ts'
@@ -79,7 +79,7 @@ function canMerge(block: Block, variant: MixVariant, most: number, capacityAt: C
   )
   const startsAddUp = startCost === 0 || (current >= min && current <= max)
   const band = deadBand(current, min, max, block.problem.hpaTolerance)
-  return max > 0 && isSteady && startsAddUp && minShare === 0 && maxShare >= 1 && !skipsCounts(band, min, max)
+  return max > 0 && isSteady && startsAddUp && minShare === 0 && maxShare >= 1 && reachesAll(band, min, max)
 }
 
 /** Equal for variants that the program cannot tell apart. */
