@@ -33,16 +33,14 @@ export function bindings(outcome: Outcome): readonly Binding[] {
   ]
 }
 
-/** What redundancy and minimum shares had to give up. */
-export function unmetBindings(mix: MixProgram, values: readonly number[], block: Block): readonly Binding[] {
+/** Minimum shares that had to be given up. */
+export function unmetShares(mix: MixProgram, values: readonly number[], block: Block): readonly Binding[] {
   const own = new Set(block.variants.map((variant) => variant.id))
-  return [...mix.resilience].flatMap((item): readonly Binding[] => {
-    const missing = (values[item.column] ?? 0) * item.class.requestsPerSecond
-    if (!own.has(item.variant) || missing <= 1e-6 * item.class.requestsPerSecond) return []
-    return item.kind === 'loss'
-      ? [{ kind: 'redundancy', variant: item.variant, requestsPerSecond: missing }]
-      : [{ kind: 'minShare', variant: item.variant, class: item.class.id }]
-  })
+  return mix.minShares.flatMap((item): readonly Binding[] =>
+    own.has(item.variant) && (values[item.column] ?? 0) > 1e-6
+      ? [{ kind: 'minShare', variant: item.variant, class: item.class.id }]
+      : [],
+  )
 }
 
 function count(outcome: Outcome, variant: MixVariant): number {

@@ -26,10 +26,27 @@ export function checkPlan(problem: MixProblem, plan: MixPlan, lossFlows: LossFlo
         `loss of ${lost}`,
       ),
     ),
+    ...checkLossesKnown(problem, plan, lossFlows, countOf),
     ...checkBudget(problem, countOf),
     ...checkCost(problem, plan, countOf),
     ...(plan.status === 'optimal' && shortTotal > 0 ? [`optimal, though ${shortTotal} req/s are short`] : []),
   ]
+}
+
+/** A loss is either survived, and shown to be, or owned up to. */
+function checkLossesKnown(
+  problem: MixProblem,
+  plan: MixPlan,
+  lossFlows: LossFlows,
+  countOf: (variant: MixVariant) => number,
+): readonly string[] {
+  if (problem.surviveReplicas === 0) return []
+  const givenUp = new Set(
+    plan.binding.flatMap((bound) => (bound.kind === 'redundancy' ? [bound.variant] : [])),
+  )
+  return problem.variants
+    .filter((variant) => countOf(variant) > 0 && !lossFlows.has(variant.id) && !givenUp.has(variant.id))
+    .map(({ id }) => `nothing shows what a loss of ${id} leaves`)
 }
 
 /** GPUs over all plans that share the pools; what must run may exceed a pool, nothing else. */

@@ -5,6 +5,7 @@ import type { ClassId, VariantId } from '../policy.ts'
 import type { EngineLimits, Engines } from './engine.ts'
 import { solveInOrder } from './levels.ts'
 import { type Block, buildProgram, type Instance, type MixProgram, type Sizing } from './program.ts'
+import { type KnownLosses, withLosses } from './withLosses.ts'
 
 export interface Solution {
   readonly status: 'solved'
@@ -28,9 +29,6 @@ export type CapacityAt = (block: Block, classId: ClassId, variantId: VariantId, 
 
 const maxRounds = 12
 
-/** Each loss repeats all flows: with several the proof to the last digit takes seconds, to 0.1 % a fraction. */
-const withLosses: EngineLimits = { relativeGap: 1e-3, maxNodes: 200 }
-
 export function solveFixedPoint(
   instance: Instance,
   capacityAt: CapacityAt,
@@ -39,17 +37,19 @@ export function solveFixedPoint(
 ): Solution | Unsolved {
   const variants = instance.blocks.flatMap((block) => block.variants)
   const reference = new Map(variants.map((variant) => [variant.id, Math.max(1, variant.max)]))
-  const lost = new Set<VariantId>()
+  const known: KnownLosses = { lost: new Set(), atWhole: [], atRelaxation: [] }
   let lowerBound = Number.NEGATIVE_INFINITY
   for (let lowered = 0; ; ) {
-    const mix = buildProgram(instance, sizingAt(reference, capacityAt), lost)
-    const solved = solveInOrder(mix, engines, lost.size > 0 ? withLosses : limits)
+    const sizing = sizingAt(reference, capacityAt)
+    const lost = new Set(known.lost)
+    const mix = buildProgram(instance, sizing, lost)
+    const solved = solveInOrder(mix, withLosses(instance, mix, sizing, known, engines, limits))
+    if (known.lost.size > lost.size) continue
     if (solved.status !== 'solved') {
       return { status: 'failed', why: solved.status === 'failed' ? solved.why : 'no solution' }
     }
     if (lowered === 0) lowerBound = solved.lowerBound
     const counts = new Map([...mix.counts].map(([id, column]) => [id, solved.values[column] ?? 0]))
-    if (addLosses(instance, counts, lost)) continue
     if (!lower(reference, instance, counts, capacityAt, lowered)) {
       return { status: 'solved', mix, values: solved.values, counts, reference, lowerBound, lost }
     }
@@ -99,17 +99,4 @@ function isPooled(
         capacityAt(block, demand.id, id, Math.max(1, after - fewer)),
     ),
   )
-}
-
-function addLosses(
-  instance: Instance,
-  counts: ReadonlyMap<VariantId, number>,
-  lost: Set<VariantId>,
-): boolean {
-  const before = lost.size
-  for (const block of instance.blocks) {
-    if (block.problem.surviveReplicas === 0) continue
-    for (const variant of block.variants) if ((counts.get(variant.id) ?? 0) > 0) lost.add(variant.id)
-  }
-  return lost.size > before
 }

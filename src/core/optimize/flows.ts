@@ -1,7 +1,7 @@
 // From a program's values to requests per second: every class's flow adds up to what is served, and what a
 // group prefills it decodes. The program only asks for enough, so what is too much is taken back here.
 import type { ClassId, VariantId } from '../policy.ts'
-import type { FlowColumn, MixProgram } from './program.ts'
+import type { FlowColumn } from './program.ts'
 
 /** Requests per second: `flow.get(class).get(variant)`. */
 export type FlowTable = ReadonlyMap<ClassId, ReadonlyMap<VariantId, number>>
@@ -12,28 +12,26 @@ interface Share {
 }
 
 /**
- * The flow of every day (`lost` undefined) or after the loss of replicas of one variant. `replicas` is what is
- * there then: engines leave a billionth of a flow on variants without any.
+ * `short` is the share of a class that is not served; `replicas` is what is there: engines leave a billionth of a flow
+ * on variants without any.
  */
 export function flowTable(
-  mix: MixProgram,
+  flows: readonly FlowColumn[],
   values: readonly number[],
   replicas: (variant: VariantId) => number,
-  lost?: VariantId,
+  short: (demand: ClassId) => number,
 ): FlowTable {
   const byClass = new Map<ClassId, Share[]>()
-  for (const flow of mix.flows) {
-    if (flow.lost !== lost) continue
+  for (const flow of flows) {
     const shares = byClass.get(flow.class.id) ?? []
     shares.push({ flow, share: replicas(flow.variant.id) > 0 ? (values[flow.column] ?? 0) : 0 })
     byClass.set(flow.class.id, shares)
   }
   const table = new Map<ClassId, ReadonlyMap<VariantId, number>>()
   for (const [id, shares] of byClass) {
-    const short = values[mix.short.get(id) ?? -1] ?? 0
     reduceTo(
       shares.filter((item) => item.flow.variant.role !== 'decode'),
-      1 - short,
+      1 - short(id),
     )
     matchDecode(shares)
     const entries = shares

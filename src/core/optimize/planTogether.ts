@@ -1,11 +1,12 @@
 // The cheapest mix for models that share pools, as one program: solved in the strict order of objectives, verified
 // against the problems by independent code, with what binds. Equal inputs give equal plans in any order.
 import type { ClassId, VariantId } from '../policy.ts'
-import { bindings, unmetBindings } from './binding.ts'
+import { afterLosses, type Survived } from './afterLosses.ts'
+import { bindings, unmetShares } from './binding.ts'
 import { checkPlan, checkPools, type LossFlows } from './check.ts'
 import type { EngineLimits, Engines } from './engine.ts'
-import { type Solution, solveFixedPoint } from './fixedPoint.ts'
-import { type FlowTable, flowTable } from './flows.ts'
+import { type CapacityAt, type Solution, sizingAt, solveFixedPoint } from './fixedPoint.ts'
+import { flowTable } from './flows.ts'
 import { InvalidCapacity, invalid, memoized, toInstance, unservable } from './instance.ts'
 import type { Binding, MixFailure, MixPlan, MixPool, MixProblem } from './mix.ts'
 import type { Block, Instance } from './program.ts'
@@ -35,17 +36,35 @@ export function planTogether(
     const instance = toInstance(problems, pools, capacityAt)
     const solved = solveFixedPoint(instance, capacityAt, engines, limits)
     if (solved.status === 'failed') return solved
-    return verified(instance, trim(instance, solved, capacityAt, engines, limits))
+    const solution = trim(instance, solved, capacityAt, engines, limits)
+    const survived = instance.blocks.map((block) => afterEach(block, solution, capacityAt, engines))
+    const known = survived.filter((losses) => losses !== undefined)
+    if (known.length < survived.length) return { status: 'failed', why: 'no engine solved a loss' }
+    return verified(instance, solution, known)
   } catch (error) {
     if (error instanceof InvalidCapacity) return { status: 'failed', why: error.message }
     throw error
   }
 }
 
-function verified(instance: Instance, solution: Solution): JointPlan | MixFailure {
-  const planned = instance.blocks.map((block) => ({
+function afterEach(
+  block: Block,
+  solution: Solution,
+  capacityAt: CapacityAt,
+  engines: Engines,
+): readonly Survived[] | undefined {
+  const short = shortOf(solution)
+  return afterLosses(block, solution.counts, short, sizingAt(solution.reference, capacityAt), engines)
+}
+
+function verified(
+  instance: Instance,
+  solution: Solution,
+  survived: readonly (readonly Survived[])[],
+): JointPlan | MixFailure {
+  const planned = instance.blocks.map((block, index) => ({
     problem: block.problem,
-    ...toPlan(instance, block, solution),
+    ...toPlan(instance, block, solution, survived[index] ?? []),
   }))
   const broken = [
     ...planned.flatMap(({ problem, plan, lossFlows }) => checkPlan(problem, plan, lossFlows)),
@@ -65,6 +84,7 @@ function toPlan(
   instance: Instance,
   block: Block,
   solution: Solution,
+  survived: readonly Survived[],
 ): { readonly plan: MixPlan; readonly lossFlows: LossFlows } {
   const counts = new Map(block.variants.map(({ id }) => [id, solution.counts.get(id) ?? 0]))
   const split = splitCounts(block, counts)
@@ -76,10 +96,15 @@ function toPlan(
     replicas[variant.id] = count
     costPerHour += count * variant.costPerHour
   }
-  const merged = flowTable(solution.mix, solution.values, (id) => counts.get(id) ?? 0)
+  const merged = flowTable(
+    solution.mix.flows.filter((flow) => counts.has(flow.variant.id)),
+    solution.values,
+    (id) => counts.get(id) ?? 0,
+    shortOf(solution),
+  )
   const flow = splitFlows(block, merged, split)
   const shortfall = shortfallOf(block, solution)
-  const unmet = unmetBindings(solution.mix, solution.values, block)
+  const unmet = [...unsurvived(survived), ...unmetShares(solution.mix, solution.values, block)]
   const free = freeGpus(instance, solution)
   const outcome = {
     block: { ...block, variants },
@@ -106,7 +131,7 @@ function toPlan(
       ...bound,
       binding: [...bindings(outcome), ...unmet],
     },
-    lossFlows: lossFlows(block, solution, unmet),
+    lossFlows: lossFlows(survived),
   }
 }
 
@@ -123,23 +148,26 @@ function shortfallOf(block: Block, solution: Solution): Record<ClassId, number> 
   for (const demand of block.problem.classes) shortfall[demand.id] = 0
   for (const demand of unservable(block)) shortfall[demand.id] = demand.requestsPerSecond
   for (const demand of block.classes) {
-    const share = solution.values[solution.mix.short.get(demand.id) ?? -1] ?? 0
+    const share = shortOf(solution)(demand.id)
     if (share > leastShort) shortfall[demand.id] = share * demand.requestsPerSecond
   }
   return shortfall
 }
 
+/** As a share of the class. */
+function shortOf({ mix, values }: Solution): (demand: ClassId) => number {
+  return (id) => values[mix.short.get(id) ?? -1] ?? 0
+}
+
+function unsurvived(survived: readonly Survived[]): readonly Binding[] {
+  return survived
+    .filter(({ uncarried }) => uncarried > 0)
+    .map(({ lost, uncarried }) => ({ kind: 'redundancy', variant: lost, requestsPerSecond: uncarried }))
+}
+
 /** Only losses that are survived in full are promised, and so checked; the others are in `binding`. */
-function lossFlows(block: Block, solution: Solution, unmet: readonly Binding[]): LossFlows {
-  const flows = new Map<VariantId, FlowTable>()
-  const { surviveReplicas } = block.problem
-  const left = (lost: VariantId) => (id: VariantId) =>
-    (solution.counts.get(id) ?? 0) - (id === lost ? surviveReplicas : 0)
-  for (const { id } of block.variants) {
-    const given = unmet.some((bound) => bound.kind === 'redundancy' && bound.variant === id)
-    if (solution.lost.has(id) && !given) flows.set(id, flowTable(solution.mix, solution.values, left(id), id))
-  }
-  return flows
+function lossFlows(survived: readonly Survived[]): LossFlows {
+  return new Map(survived.filter(({ uncarried }) => uncarried === 0).map(({ lost, flow }) => [lost, flow]))
 }
 
 function freeGpus(instance: Instance, solution: Solution): ReadonlyMap<string, number> {

@@ -27,8 +27,6 @@ export interface FlowColumn {
   readonly class: MixClass
   readonly variant: MixVariant
   readonly column: number
-  /** The variant whose loss this flow survives; absent on the flow of every day. */
-  readonly lost?: VariantId
 }
 
 export interface MixProgram {
@@ -36,7 +34,8 @@ export interface MixProgram {
   readonly counts: ReadonlyMap<VariantId, number>
   readonly flows: readonly FlowColumn[]
   readonly short: ReadonlyMap<ClassId, number>
-  readonly resilience: readonly ResilienceColumn[]
+  readonly minShares: readonly MinShareColumn[]
+  readonly losses: readonly LossColumns[]
   readonly named: NamedRows
   /** What may stay unmet, in the strict order in which it is minimized before cost. */
   readonly levels: readonly (readonly Entry[])[]
@@ -49,12 +48,21 @@ export interface NamedRows {
   readonly budgets: ReadonlyMap<MixProblem, number>
 }
 
-/** What redundancy or a minimum share lacks, as a share of the class. */
-export interface ResilienceColumn {
-  readonly kind: 'loss' | 'minShare'
+/** What a minimum share lacks, as a share of the class. */
+export interface MinShareColumn {
   readonly class: MixClass
   readonly variant: VariantId
   readonly column: number
+}
+
+/** A loss of which the program knows; lossCuts.ts tells it what the loss does. */
+export interface LossColumns {
+  readonly block: Block
+  readonly variant: VariantId
+  /** Replicas of the variant that are left. */
+  readonly left: number
+  /** The part of all demand of the block that the rest does not carry then. */
+  readonly uncarried: number
 }
 
 interface Draft {
@@ -64,7 +72,8 @@ interface Draft {
   readonly flows: FlowColumn[]
   readonly short: Map<ClassId, number>
   readonly shortByPriority: Map<number, Entry[]>
-  readonly resilience: ResilienceColumn[]
+  readonly minShares: MinShareColumn[]
+  readonly losses: LossColumns[]
   readonly named: {
     readonly pools: Map<string, number>
     readonly budgets: Map<MixProblem, number>
@@ -79,7 +88,8 @@ export function buildProgram(instance: Instance, sizing: Sizing, lost: ReadonlyS
     flows: [],
     short: new Map(),
     shortByPriority: new Map(),
-    resilience: [],
+    minShares: [],
+    losses: [],
     named: { pools: new Map(), budgets: new Map() },
   }
   for (const block of instance.blocks) addBlock(draft, block, sizing, lost)
@@ -90,11 +100,15 @@ export function buildProgram(instance: Instance, sizing: Sizing, lost: ReadonlyS
     counts: draft.counts,
     flows: draft.flows,
     short: draft.short,
-    resilience: draft.resilience,
+    minShares: draft.minShares,
+    losses: draft.losses,
     named: draft.named,
     levels: [
       ...priorities.map((priority) => draft.shortByPriority.get(priority) ?? []),
-      draft.resilience.map((item) => entry(item.column, item.class.requestsPerSecond)),
+      [
+        ...draft.minShares.map((item) => entry(item.column, item.class.requestsPerSecond)),
+        ...draft.losses.map((loss) => entry(loss.uncarried, demandOf(loss.block))),
+      ],
     ]
       .filter((level) => level.length > 0)
       .map(scaled),
@@ -115,8 +129,7 @@ function addBlock(draft: Draft, block: Block, sizing: Sizing, lost: ReadonlySet<
     level.push({ column, coefficient: demand.requestsPerSecond })
     draft.shortByPriority.set(demand.priority, level)
   }
-  const flows = addFlows(draft, block, draft.counts, sizing, undefined)
-  addShares(draft, flows)
+  addFlows(draft, block, sizing)
   addBudget(draft, block)
   for (const variant of block.variants) if (lost.has(variant.id)) addLoss(draft, block, variant, sizing)
 }
@@ -138,33 +151,20 @@ function addCount(draft: Draft, block: Block, variant: MixVariant, rank: number)
   }
 }
 
-/** served, handover, carry and used, with the given columns as the replicas there are. */
-function addFlows(
-  draft: Draft,
-  block: Block,
-  replicas: ReadonlyMap<VariantId, number>,
-  sizing: Sizing,
-  loss: { readonly variant: VariantId; readonly replicas: number } | undefined,
-): readonly FlowColumn[] {
-  const added: FlowColumn[] = []
+/** served, handover, carry, used and shares. */
+function addFlows(draft: Draft, block: Block, sizing: Sizing): void {
   const carried = new Map<VariantId, Entry[]>()
   for (const demand of block.classes) {
     const served = [entry(draft.short.get(demand.id) ?? 0, 1)]
-    if (loss !== undefined) {
-      const column = addColumn(draft, unmet)
-      draft.resilience.push({ kind: 'loss', class: demand, variant: loss.variant, column })
-      served.push(entry(column, 1))
-    }
     const handover = new Map<string, Entry[]>()
     for (const variant of block.variants) {
-      const fewer = variant.id === loss?.variant ? loss.replicas : 0
-      const perReplica = sizing(block, demand.id, variant, fewer)
-      if (!carries(perReplica, demand, variant)) continue
+      const load = loadOf(block, demand, variant, sizing, 0)
+      if (load === undefined) continue
       const column = addColumn(draft, share)
       const flow = { class: demand, variant, column }
-      added.push(loss === undefined ? flow : { ...flow, lost: loss.variant })
-      const load = demand.requestsPerSecond / perReplica
-      const count = replicas.get(variant.id) ?? 0
+      draft.flows.push(flow)
+      addShares(draft, flow)
+      const count = draft.counts.get(variant.id) ?? 0
       carried.set(variant.id, [...(carried.get(variant.id) ?? [entry(count, -1)]), entry(column, load)])
       if (load < 1) addRow(draft, -Infinity, 0, [entry(column, 1), entry(count, -1)])
       if (variant.role !== 'decode') served.push(entry(column, 1))
@@ -178,41 +178,61 @@ function addFlows(
     for (const entries of handover.values()) addRow(draft, -Infinity, 0, entries)
   }
   for (const entries of carried.values()) addRow(draft, -Infinity, 0, entries)
-  draft.flows.push(...added)
-  return added
 }
 
-/** A share below a millionth of the class would be lost in the engines' tolerances. */
-function carries(perReplica: number, demand: MixClass, variant: MixVariant): boolean {
-  return perReplica * variant.max > 1e-6 * demand.requestsPerSecond
+/**
+ * a_cv: replicas of the variant that all of the class would take. Undefined where it cannot serve the class, or only
+ * a millionth of it, which would be lost in the engines' tolerances.
+ */
+export function loadOf(
+  block: Block,
+  demand: MixClass,
+  variant: MixVariant,
+  sizing: Sizing,
+  fewer: number,
+): number | undefined {
+  const perReplica = sizing(block, demand.id, variant, fewer)
+  const carries = perReplica * variant.max > 1e-6 * demand.requestsPerSecond
+  return carries ? demand.requestsPerSecond / perReplica : undefined
 }
 
-function addShares(draft: Draft, flows: readonly FlowColumn[]): void {
-  for (const flow of flows) {
-    const { maxShare, minShare } = flow.variant
-    if (maxShare < 1) addRow(draft, -Infinity, maxShare, [entry(flow.column, 1)])
-    if (minShare > 0) {
-      const gap = addColumn(draft, unmet)
-      const { id } = flow.variant
-      draft.resilience.push({ kind: 'minShare', class: flow.class, variant: id, column: gap })
-      const short = draft.short.get(flow.class.id) ?? 0
-      addRow(draft, minShare, Infinity, [entry(flow.column, 1), entry(gap, 1), entry(short, 1)])
-    }
+function addShares(draft: Draft, flow: FlowColumn): void {
+  const { id, maxShare, minShare } = flow.variant
+  if (maxShare < 1) addRow(draft, -Infinity, maxShare, [entry(flow.column, 1)])
+  if (minShare > 0) {
+    const gap = addColumn(draft, unmet)
+    draft.minShares.push({ class: flow.class, variant: id, column: gap })
+    const short = draft.short.get(flow.class.id) ?? 0
+    addRow(draft, minShare, Infinity, [entry(flow.column, 1), entry(gap, 1), entry(short, 1)])
   }
 }
 
-/** lost_w = max(0, n_w - k): lost_w <= n_w - k z and lost_w <= max z with a binary z. */
+/** left_w = max(0, n_w - k), up to useful_w: left_w <= n_w - k z, left_w <= useful_w z, n_w <= k + (max - k) z, z binary. */
 function addLoss(draft: Draft, block: Block, variant: MixVariant, sizing: Sizing): void {
-  const replicas = block.problem.surviveReplicas
+  const { surviveReplicas } = block.problem
+  const useful = usefulAfterLoss(block, variant, sizing)
   const count = draft.counts.get(variant.id) ?? 0
-  const left = addColumn(draft, { cost: 0, lower: 0, upper: variant.max, integer: false })
-  const anyLeft = addColumn(draft, binary)
-  addRow(draft, -Infinity, 0, [entry(left, 1), entry(count, -1), entry(anyLeft, replicas)])
-  addRow(draft, -Infinity, 0, [entry(left, 1), entry(anyLeft, -variant.max)])
-  addFlows(draft, block, new Map([...draft.counts, [variant.id, left]]), sizing, {
-    variant: variant.id,
-    replicas,
-  })
+  const left = addColumn(draft, { cost: 0, lower: 0, upper: useful, integer: false })
+  const uncarried = addColumn(draft, unmet)
+  const isLeft = addColumn(draft, { ...binary, lower: variant.min >= surviveReplicas ? 1 : 0 })
+  addRow(draft, -Infinity, 0, [entry(left, 1), entry(count, -1), entry(isLeft, surviveReplicas)])
+  addRow(draft, -Infinity, 0, [entry(left, 1), entry(isLeft, -useful)])
+  addRow(draft, -Infinity, surviveReplicas, [entry(count, 1), entry(isLeft, surviveReplicas - variant.max)])
+  draft.losses.push({ block, variant: variant.id, left, uncarried })
+}
+
+/** Replicas that could carry everything: more help nobody, and a small number makes the relaxation tight. */
+export function usefulAfterLoss(block: Block, variant: MixVariant, sizing: Sizing): number {
+  const all = sum(
+    block.classes,
+    (demand) => loadOf(block, demand, variant, sizing, block.problem.surviveReplicas) ?? 0,
+  )
+  return Math.min(Math.max(1, Math.ceil(all)), Math.max(1, variant.max))
+}
+
+/** Requests per second of all classes that something can serve. */
+export function demandOf(block: Block): number {
+  return sum(block.classes, (demand) => demand.requestsPerSecond)
 }
 
 function addBudget(draft: Draft, block: Block): void {

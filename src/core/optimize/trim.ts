@@ -5,7 +5,7 @@ import type { Column, EngineLimits, Engines } from './engine.ts'
 import { type CapacityAt, type Solution, sizingAt } from './fixedPoint.ts'
 import type { MixVariant } from './mix.ts'
 import { type Block, bandOf, buildProgram, type Instance, type MixProgram } from './program.ts'
-import { solveVerified } from './verified.ts'
+import { type KnownLosses, withLosses } from './withLosses.ts'
 
 export function trim(
   instance: Instance,
@@ -77,10 +77,13 @@ function carriedBy(
       }),
     })),
   }
-  const mix = buildProgram(fixed, sizingAt(counts, capacityAt), solution.lost)
+  const sizing = sizingAt(counts, capacityAt)
+  const mix = buildProgram(fixed, sizing, solution.lost)
   const program = { ...mix.program, columns: unmetAtMost(mix, solution) }
-  const solved = solveVerified(program, engines, limits, 'unknown')
-  if (solved.status !== 'solved') return undefined
+  // Capacities at these counts may be above those that earlier cuts were made at.
+  const known: KnownLosses = { lost: new Set(solution.lost), atWhole: [], atRelaxation: [] }
+  const solved = withLosses(fixed, mix, sizing, known, engines, limits)(program, 'unknown')
+  if (solved.status !== 'solved' || known.lost.size > solution.lost.size) return undefined
   return { ...solution, mix, values: solved.values, counts, reference: counts }
 }
 
