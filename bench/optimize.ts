@@ -1,5 +1,5 @@
 // How long the optimizer takes, how near to a proven bound, and what one HiGHS program over everything makes of
-// the same: `node bench/optimize.ts [models|twins|fleets|monolith|jitter]`. Wall and CPU, because machines are shared.
+// the same: `node bench/optimize.ts [models|redundancy|twins|fleets|monolith|jitter]`. Wall and CPU, because machines are shared.
 import { cpus } from 'node:os'
 import type { Engines } from '../src/core/optimize/engine.ts'
 import { coupledLimits, type FleetModel, type FleetPlan, planFleet } from '../src/core/optimize/fleet.ts'
@@ -10,42 +10,79 @@ import { loadEngines } from '../src/solvers/engines.ts'
 import { copied, type Fleet, fleet, model, uniform, usage } from './fleets.ts'
 
 const engines = await loadEngines()
-const parts: Readonly<Record<string, () => void>> = { models, twins, fleets, monolith, jitter }
+const parts: Readonly<Record<string, () => void>> = { models, redundancy, twins, fleets, monolith, jitter }
 const wanted = process.argv.slice(2)
 console.log(`${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}`)
 for (const [name, run] of Object.entries(parts)) if (wanted.length === 0 || wanted.includes(name)) run()
 
 function models(): void {
   console.log(
-    '\none model            wall p50   p95   max |  CPU p50   p95   max   ms; large engine asked, failed',
+    '\none model                 wall p50   p95   max |  CPU p50   p95   max   ms; large engine asked, failed',
   )
+  const kinds: Readonly<Record<string, (alone: MixProblem, seed: number) => MixProblem>> = {
+    'pools loose': (alone) => ({ ...alone, pools: poolsFor([alone], 3) }),
+    'pools at 70 %': (alone) => ({ ...alone, pools: poolsFor([alone], 0.7) }),
+    'HPA dead band': grown,
+  }
   for (const size of [4, 8, 16, 32]) {
-    for (const share of [3, 0.7]) {
-      const runs: Taken[] = []
-      let large = 0
-      let failed = 0
-      const counting: Engines = {
-        ...engines,
-        large: (...asked) => {
-          large++
-          return engines.large(...asked)
-        },
-      }
-      for (let seed = 1; seed <= 100; seed++) {
-        const alone = model('m', size, 'r', uniform(seed))
-        const problem = { ...alone, pools: poolsFor([alone], share) }
-        runs.push(
-          taken(() => {
-            if (planMix(problem, counting).status === 'failed') failed++
-          }),
-        )
-      }
-      const label = `1 x ${size}, pools ${share === 3 ? 'loose' : 'at 70 %'}`
-      console.log(
-        `${label.padEnd(20)} ${spread(runs.map((run) => run.wall))} | ${spread(runs.map((run) => run.cpu))}   ${large}, ${failed}`,
-      )
+    for (const [kind, change] of Object.entries(kinds)) {
+      const problems = seeds(100).map((seed) => change(model('m', size, 'r', uniform(seed)), seed))
+      timed(`1 x ${size}, ${kind}`, problems)
     }
   }
+}
+
+/** Ten to forty replicas of every variant and demand for as many: all counts have holes. */
+function grown(alone: MixProblem, seed: number): MixProblem {
+  const random = uniform(1_000 + seed)
+  return {
+    ...alone,
+    hpaTolerance: 0.1,
+    classes: alone.classes.map((x) => ({ ...x, requestsPerSecond: 20 * x.requestsPerSecond })),
+    variants: alone.variants.map((v) => ({ ...v, max: 600, current: 10 + Math.floor(30 * random()) })),
+  }
+}
+
+/** The same models, which must carry everything after losing one replica of any variant. */
+function redundancy(): void {
+  console.log(
+    '\nsurvive one replica       wall p50   p95   max |  CPU p50   p95   max   ms; large engine asked, failed',
+  )
+  for (const size of [4, 8, 16]) {
+    const problems = seeds(100).map((seed) => ({
+      ...model('m', size, 'r', uniform(seed)),
+      surviveReplicas: 1,
+    }))
+    timed(`1 x ${size}`, problems)
+  }
+}
+
+function timed(label: string, problems: readonly MixProblem[]): void {
+  let large = 0
+  let failed = 0
+  let gap = 0
+  const counting: Engines = {
+    ...engines,
+    large: (...asked) => {
+      large++
+      return engines.large(...asked)
+    },
+  }
+  const runs = problems.map((problem) =>
+    taken(() => {
+      const plan = planMix(problem, counting)
+      if (plan.status === 'failed') failed++
+      else if (plan.lowerBoundPerHour !== undefined)
+        gap = Math.max(gap, weighed(problem, plan) / plan.lowerBoundPerHour - 1)
+    }),
+  )
+  console.log(
+    `${label.padEnd(25)} ${spread(runs.map((run) => run.wall))} | ${spread(runs.map((run) => run.cpu))}   ${large}, ${failed}; gap ${gap.toExponential(0)}`,
+  )
+}
+
+function seeds(count: number): readonly number[] {
+  return Array.from({ length: count }, (_, index) => index + 1)
 }
 
 /** Four kinds four times each, as one column per kind and, told apart by a billionth of their GPU price, as sixteen. */
@@ -102,6 +139,11 @@ function fleets(): void {
     console.log(
       `${label}: ${seconds(full.wall)} ${seconds(full.cpu)} | ${seconds(part.wall)} ${seconds(part.cpu)} | ${gap} % | ${coupled.length} groups of up to ${Math.max(0, ...coupled)} | ${short}`,
     )
+    for (const { priority, short, atLeast } of plan.rationed) {
+      console.log(
+        `  priority ${priority}: ${short.toFixed(1)} requests/s short, at least ${atLeast.toFixed(1)} for any plan`,
+      )
+    }
   }
 }
 

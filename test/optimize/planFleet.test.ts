@@ -3,8 +3,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fleet, usage } from '../../bench/fleets.ts'
 import { type FleetModel, planFleet } from '../../src/core/optimize/fleet.ts'
+import { leastShort } from '../../src/core/optimize/leastShort.ts'
 import type { MixPlan, MixPool, MixProblem } from '../../src/core/optimize/mix.ts'
 import { planTogether } from '../../src/core/optimize/planTogether.ts'
+import { shortByPriority } from '../../src/core/optimize/ration.ts'
 import { demand, engines, mix, variant } from './mixes.ts'
 
 function asModels(problems: readonly MixProblem[]): readonly FleetModel[] {
@@ -40,6 +42,20 @@ function contended(models: number, regions: number, seed: number, share: number)
     return { name: pool.name, gpus: index % 3 === 0 ? Math.floor(share * taken) : 4 + Math.ceil(1.3 * taken) }
   })
   return { problems: loose.problems, pools, free }
+}
+
+/** Models of one region whose every pool holds less than they would take. */
+function scarce(models: number, seed: number, share: number) {
+  const loose = fleet(models, 8, 1, seed, () => Number.POSITIVE_INFINITY)
+  const replicas = replicasOf(planFleet(asModels(loose.problems), loose.pools, engines, new Map()).plans)
+  const used = usage(loose.problems, (id) => replicas[id] ?? 0)
+  const pools = loose.pools.map(
+    ({ name }): MixPool => ({
+      name,
+      gpus: Math.floor(share * (used.get(name) ?? 0)),
+    }),
+  )
+  return { problems: loose.problems, pools }
 }
 
 describe('planFleet', () => {
@@ -130,6 +146,39 @@ describe('planFleet', () => {
       { numRuns: 12, seed: 7 },
     )
     expect(Math.max(...gaps)).toBeLessThan(0.05)
+  }, 60_000)
+
+  it('says how much of a rationed shortfall nobody could avoid, and leaves the urgent no shorter for the others', () => {
+    const { problems, pools } = scarce(14, 3, 0.7)
+    const plan = planFleet(asModels(problems), pools, engines, new Map())
+    expect(plan.rationed.map(({ priority }) => priority)).toEqual([0, 1, 2, 5])
+    for (const { short, atLeast } of plan.rationed) expect(atLeast).toBeLessThanOrEqual(short)
+    expect(plan.rationed.some(({ atLeast }) => atLeast > 1)).toBe(true)
+    const urgent = problems.map((problem) => ({
+      ...problem,
+      classes: problem.classes.filter(({ priority }) => priority === 0),
+    }))
+    const alone = planFleet(asModels(urgent), pools, engines, new Map())
+    const short = alone.rationed.find(({ priority }) => priority === 0)?.short ?? 0
+    expect(plan.rationed[0]?.short).toBeCloseTo(short, 3)
+  }, 60_000)
+
+  it('bounds what the exact joint program leaves short, priority by priority', () => {
+    for (const seed of [1, 2, 3]) {
+      const { problems, pools } = scarce(3, seed, 0.5)
+      const exact = planTogether(problems, pools, engines, { relativeGap: 1e-4, maxNodes: 5_000 })
+      if (exact.status === 'failed') throw new Error(exact.why)
+      const short = shortByPriority(
+        problems,
+        exact.plans.map(({ shortfall }) => shortfall),
+      )
+      const bounds = leastShort(problems, pools, engines, (priority) => short.get(priority))
+      expect(bounds?.least.map(({ priority }) => priority)).toEqual([...short.keys()].sort((x, y) => x - y))
+      for (const { priority, requestsPerSecond } of bounds?.least ?? []) {
+        expect(requestsPerSecond).toBeLessThanOrEqual((short.get(priority) ?? 0) + 1e-3)
+      }
+      expect(bounds?.least.some(({ requestsPerSecond }) => requestsPerSecond > 1)).toBe(true)
+    }
   }, 60_000)
 
   it('costs what the exact joint program costs, within its gap', () => {

@@ -6,10 +6,11 @@ import { planByPrices } from './columnGeneration.ts'
 import { leastReplicas } from './deadBand.ts'
 import type { EngineLimits, Engines } from './engine.ts'
 import { compare } from './instance.ts'
+import type { LeastShort } from './leastShort.ts'
 import type { MixFailure, MixPlan, MixPool, MixProblem } from './mix.ts'
 import { modelLimits } from './planMix.ts'
 import { type JointPlan, planTogether } from './planTogether.ts'
-import { planByRations } from './ration.ts'
+import { planByRations, shortByPriority } from './ration.ts'
 
 export interface FleetModel {
   readonly id: string
@@ -19,7 +20,18 @@ export interface FleetModel {
 }
 
 /** Kept by the caller between calls; entries that a call did not use are dropped. */
-export type FleetMemo = Map<string, JointPlan | MixFailure>
+export type FleetMemo = Map<string, GroupPlan | MixFailure>
+
+/** `leastShort` only where many models were rationed: then what is short is not proven to be the least. */
+type GroupPlan = JointPlan & { readonly leastShort?: readonly LeastShort[] }
+
+/** Over all rationed models, in requests per second. */
+export interface Rationed {
+  readonly priority: number
+  readonly short: number
+  /** Proven: no plan that is as good at the more urgent priorities leaves less short. */
+  readonly atLeast: number
+}
 
 export interface FleetPlan {
   readonly plans: ReadonlyMap<string, MixPlan | MixFailure>
@@ -28,6 +40,8 @@ export interface FleetPlan {
   readonly lowerBound: number
   /** Ids of the models that were solved together. */
   readonly coupled: readonly (readonly string[])[]
+  /** Most urgent first; empty where nobody was rationed. */
+  readonly rationed: readonly Rationed[]
   /** Programs solved in this call, as opposed to remembered. */
   readonly solved: number
 }
@@ -62,7 +76,7 @@ export function planFleet(
 
 interface Group {
   readonly models: readonly FleetModel[]
-  readonly outcome: JointPlan | MixFailure
+  readonly outcome: GroupPlan | MixFailure
 }
 
 interface Remembering {
@@ -102,7 +116,7 @@ function planCoupled(
   problems: readonly MixProblem[],
   pools: readonly MixPool[],
   engines: Engines,
-): JointPlan | MixFailure {
+): GroupPlan | MixFailure {
   const priced = planByPrices(problems, pools, engines)
   if (priced !== undefined) return priced
   if (problems.length > fewModels) {
@@ -187,5 +201,25 @@ function summed(groups: readonly Group[], solved: number): FleetPlan {
   const coupled = groups
     .filter((group) => group.models.length > 1)
     .map((group) => group.models.map((model) => model.id))
-  return { plans, objective, lowerBound, coupled, solved }
+  return { plans, objective, lowerBound, coupled, rationed: rationedIn(groups), solved }
+}
+
+function rationedIn(groups: readonly Group[]): readonly Rationed[] {
+  const total = new Map<number, { short: number; atLeast: number }>()
+  for (const { models, outcome } of groups) {
+    if (outcome.status === 'failed' || outcome.leastShort === undefined) continue
+    const short = shortByPriority(
+      models.map(({ problem }) => problem),
+      outcome.plans.map(({ shortfall }) => shortfall),
+    )
+    for (const { priority, requestsPerSecond } of outcome.leastShort) {
+      const before = total.get(priority) ?? { short: 0, atLeast: 0 }
+      const own = short.get(priority) ?? 0
+      total.set(priority, {
+        short: before.short + own,
+        atLeast: before.atLeast + Math.min(own, requestsPerSecond),
+      })
+    }
+  }
+  return [...total].sort(([x], [y]) => x - y).map(([priority, sums]) => ({ priority, ...sums }))
 }

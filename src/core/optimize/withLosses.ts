@@ -21,6 +21,9 @@ export interface KnownLosses {
 /** A share of a class: what is broken by less is within what engines miss a row by. */
 const negligible = 3e-7
 
+/** What is broken by less, and by the same solution once more, is what the engine cannot tell apart. */
+const stalled = 1e-5
+
 /** Beyond this many rounds something is wrong; the hardest of hundreds of models took some tens. */
 const maxRounds = 200
 
@@ -65,7 +68,7 @@ export function withLosses(
       bound = solved.objective
       const found = broken(solved.values, weighing) ?? []
       if (found.length === 0) return undefined
-      known.atRelaxation = [...known.atRelaxation, ...found]
+      known.atRelaxation = [...known.atRelaxation, ...found.flatMap(({ cuts }) => cuts)]
     }
     return undefined
   }
@@ -75,6 +78,7 @@ export function withLosses(
     const first = relax(program, weighing, feasibility)
     if (first?.status === 'infeasible') return first
     let gap = Math.max(looking, limits.relativeGap)
+    let before: readonly number[] = []
     for (let round = 1; round <= maxRounds; round++) {
       const asked = withCuts(program, weighing)
       const solved = solveVerified(asked, engines, { ...limits, relativeGap: gap }, feasibility)
@@ -84,9 +88,11 @@ export function withLosses(
       if (unforeseen.length > 0) return solved
       const found = broken(solved.values, weighing)
       if (found === undefined) return { status: 'failed', why: 'no engine priced a loss' }
-      if (found.length === 0 && gap === limits.relativeGap) return solved
-      if (found.length === 0) gap = limits.relativeGap
-      known.atWhole.push(...found)
+      const isStalled = found.every(({ by }) => by < stalled) && isEqual(solved.values, before)
+      if ((found.length === 0 || isStalled) && gap === limits.relativeGap) return solved
+      if (found.length === 0 || isStalled) gap = limits.relativeGap
+      known.atWhole.push(...found.flatMap(({ cuts }) => cuts))
+      before = solved.values
     }
     return { status: 'failed', why: `losses still break the plan after ${maxRounds} rounds` }
   }
@@ -122,14 +128,20 @@ function weighingOf(mix: MixProgram, program: LinearProgram): Weighing | undefin
   return isHeld || isMinimized ? 'byRate' : undefined
 }
 
+/** What a solution leaves uncarried after a loss beyond what it says. */
+interface Broken {
+  readonly by: number
+  readonly cuts: readonly LossCut[]
+}
+
 function brokenCuts(
   mix: MixProgram,
   values: readonly number[],
   weighing: Weighing,
   sizing: Sizing,
   engines: Engines,
-): readonly LossCut[] | undefined {
-  const found: LossCut[] = []
+): readonly Broken[] | undefined {
+  const found: Broken[] = []
   for (const { block, variant, uncarried } of mix.losses) {
     if ((values[mix.counts.get(variant) ?? -1] ?? 0) <= 0) continue
     const after = afterLoss(mix, values, block, variant, sizing)
@@ -138,7 +150,10 @@ function brokenCuts(
     const given = values[uncarried] ?? 0
     if (answer.uncarried <= given + negligible) continue
     const stronger = rounded(answer.cut, after, given)
-    found.push(answer.cut, ...(stronger === undefined ? [] : [stronger]))
+    found.push({
+      by: answer.uncarried - given,
+      cuts: [answer.cut, ...(stronger === undefined ? [] : [stronger])],
+    })
   }
   return found
 }
@@ -175,6 +190,10 @@ function isTight(cut: LossCut, mix: MixProgram, values: readonly number[]): bool
   if (row === undefined) return false
   const total = row.entries.reduce((sum, entry) => sum + entry.coefficient * (values[entry.column] ?? 0), 0)
   return total <= row.lower * (1 + 1e-6) + 1e-9
+}
+
+function isEqual(x: readonly number[], y: readonly number[]): boolean {
+  return x.length === y.length && x.every((value, index) => Math.abs(value - (y[index] ?? 0)) <= stalled)
 }
 
 function relaxed(program: LinearProgram): LinearProgram {
