@@ -161,7 +161,7 @@ function monolith(): void {
       ? `${answer.objective.toFixed(1)} (its bound ${answer.lowerBound.toFixed(1)})`
       : answer?.why
   console.log(
-    `\none HiGHS program, 100 x 8: ${seconds(spent.wall)} wall, ${found}; planFleet ${apart.objective.toFixed(1)} (bound ${apart.lowerBound.toFixed(1)})`,
+    `\none HiGHS program, 100 x 8: ${seconds(spent.wall)} wall, ${seconds(spent.cpu)} CPU, ${found}; planFleet ${apart.objective.toFixed(1)} (bound ${apart.lowerBound.toFixed(1)})`,
   )
 }
 
