@@ -59,12 +59,14 @@ export function withLosses(
     weighing: Weighing,
     feasibility: Feasibility,
   ): Verified | undefined => {
-    let bound = Number.NEGATIVE_INFINITY
-    for (let idle = 0; idle < relaxationPatience; ) {
+    let bound: number | undefined
+    for (let round = 1, idle = 0; round <= maxRounds && idle < relaxationPatience; round++) {
       const solved = solveVerified(relaxed(withCuts(program, weighing)), engines, limits, feasibility)
       if (solved.status !== 'solved') return solved
       known.atRelaxation = known.atRelaxation.filter((cut) => isTight(cut, mix, solved.values))
-      idle = solved.objective > bound + leastGain * Math.abs(bound) ? 0 : idle + 1
+      const isRising =
+        bound === undefined || solved.objective - bound > leastGain * Math.max(1e-3, Math.abs(bound))
+      idle = isRising ? 0 : idle + 1
       bound = solved.objective
       const found = broken(solved.values, weighing) ?? []
       if (found.length === 0) return undefined
