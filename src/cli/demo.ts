@@ -8,6 +8,7 @@ import { defaultObserveOptions, queryPlan } from '../core/observe/queries.ts'
 import type { PolicySet, ScalingPolicy } from '../core/policy.ts'
 import { resolveFrom } from '../core/profiles/library.ts'
 import { measuredProfiles } from '../core/profiles/measured.ts'
+import { emptyState } from '../core/state.ts'
 import { createTools } from '../core/tools.ts'
 import { type DriverEvent, kedaDriver } from '../demo/kedaDriver.ts'
 import { kedaClient } from '../demo/kedaProtocol.ts'
@@ -199,12 +200,14 @@ async function startScaler(
       policies: async () => policies,
       observe: async () => observe(),
       decide: async (set, state, observation) => decide(set, state, observation),
-      publish: publication.publish,
+      // The simulated fleet begins with the show: there is no past to read back.
+      catchUp: async ({ known }) => known?.state ?? emptyState,
+      publish: ({ decision }) => publication.publish(decision),
       report: ({ outcome }) => {
         if (outcome.kind === 'published') decisions++
       },
     },
-    { intervalSeconds: 15, observeDeadlineSeconds: 10, retrySeconds: 3 },
+    { intervalSeconds: 15, evaluationDelaySeconds: 0, observeDeadlineSeconds: 10, retrySeconds: 3 },
   )
   return {
     grpc: await startGrpcServer({ publication, address: '127.0.0.1', port: 0, reflection: 'off' }),

@@ -2,7 +2,6 @@
 import { explain as explainPolicy } from '../core/explain/explain.ts'
 import { type Subject, subjects } from '../core/explain/subject.ts'
 import type { PolicySet } from '../core/policy.ts'
-import { emptyState } from '../core/state.ts'
 import { createTools } from '../core/tools.ts'
 import { documentText } from '../report/documentText.ts'
 import { explainDocument, explainText } from '../report/explainText.ts'
@@ -47,8 +46,8 @@ export const explain = defineCommand({
     for (const warning of warnings) terminal.error(`warning: ${warning}\n`)
     const asked =
       name === undefined ? policies.policies.map(({ id }) => ({ policy: id })) : named(policies, name)
-    const observation = await recordedOrLive(values, policies, terminal)
-    const scene = { state: emptyState, observation, tools: createTools(await loadEngines()) }
+    const tools = createTools(await loadEngines())
+    const scene = { ...(await recordedOrLive(values, policies, tools, terminal)), tools }
     const shown = progress(terminal, 'explained', asked.length)
     const explanations = asked.map((subject, index) => {
       const explanation = explainPolicy(policies, scene, subject)

@@ -1,13 +1,17 @@
 // One observation for the commands that look once: live now, as Prometheus remembers an earlier instant, or recorded.
 import { readFile } from 'node:fs/promises'
+import { decide } from '../core/decide.ts'
 import type { Observation } from '../core/observation.ts'
 import type { PolicySet } from '../core/policy.ts'
+import { emptyState, type State } from '../core/state.ts'
+import type { Tools } from '../core/tools.ts'
 import { systemClock, tickAt, withDeadline } from '../loop/clock.ts'
 import { parseObservation } from '../report/observationFile.ts'
 import type { Flags, Terminal, Values } from './command.ts'
 import { CommandError, exitCodes, usageError } from './exit.ts'
-import { observingFlags, openEyes } from './observing.ts'
-import { defaultInterval, durationFlag, instantFlag } from './values.ts'
+import { type Eyes, observingFlags, openEyes } from './observing.ts'
+import { rememberer } from './remembering.ts'
+import { delayFlag, durationFlag, instantFlag } from './values.ts'
 
 export const observeOnceFlags = {
   ...observingFlags,
@@ -36,27 +40,58 @@ export function requireSource({ observation, prometheus, at }: Values<typeof obs
     )
 }
 
-/** The recording that is named, or what is live now. */
+/** What a decision is taken from. */
+export interface Scene {
+  readonly observation: Observation
+  readonly state: State
+}
+
+/** The recording that is named, without memory; or what is live now, with what serve would remember of the past. */
 export async function recordedOrLive(
   values: Values<typeof observationFlags>,
   policies: PolicySet,
+  tools: Tools,
   terminal: Terminal,
-): Promise<Observation> {
-  return values.observation === undefined
-    ? observeOnce(values, policies, terminal)
-    : readObservation(values.observation)
+): Promise<Scene> {
+  if (values.observation !== undefined)
+    return { observation: await readObservation(values.observation), state: emptyState }
+  return lookOnce(values, policies, terminal, async (eyes, observation) => {
+    const note = (text: string) => terminal.error(`note: ${text}\n`)
+    const remember = rememberer(
+      {
+        clock: systemClock,
+        eyes,
+        decide: async (set, state, past) => decide(set, state, past, tools),
+        progress: note,
+        lost: note,
+      },
+      { intervalSeconds: durationFlag('interval', values.interval) },
+    )
+    const question = { policies, at: observation.at, known: undefined }
+    return { observation, state: await remember(question, terminal.signal) }
+  })
 }
 
-/** Without `--at`: the last tick of serve's grid, so that both look at the same instant. */
-export async function observeOnce(
+export function observeOnce(
   values: Values<typeof observeOnceFlags>,
   policies: PolicySet,
   terminal: Terminal,
 ): Promise<Observation> {
+  return lookOnce(values, policies, terminal, async (_, observation) => observation)
+}
+
+/** Without `--at`: the last tick of serve's grid, so that both look at the same instant. */
+async function lookOnce<T>(
+  values: Values<typeof observeOnceFlags>,
+  policies: PolicySet,
+  terminal: Terminal,
+  then: (eyes: Eyes, observation: Observation) => Promise<T>,
+): Promise<T> {
   const now = systemClock.now()
+  const delay = delayFlag('evaluation-delay', values['evaluation-delay'])
   const at =
     values.at === undefined
-      ? tickAt(now, durationFlag('interval', defaultInterval))
+      ? tickAt(now - delay, durationFlag('interval', values.interval))
       : instantFlag('at', values.at, now)
   // Kubernetes knows the present only.
   const kubernetes = values.at === undefined ? values.kubernetes : 'off'
@@ -64,6 +99,19 @@ export async function observeOnce(
     { ...values, kubernetes },
     { env: terminal.env, queried: () => undefined, noticed: (text) => terminal.error(`note: ${text}\n`) },
   )
+  try {
+    return await then(eyes, await observed(eyes, policies, at, terminal))
+  } finally {
+    await eyes.close()
+  }
+}
+
+async function observed(
+  eyes: Eyes,
+  policies: PolicySet,
+  at: number,
+  terminal: Terminal,
+): Promise<Observation> {
   try {
     return await withDeadline(systemClock, 'observing', deadlineSeconds, terminal.signal, (signal) =>
       eyes.observe(policies, at, signal),
@@ -75,8 +123,6 @@ export async function observeOnce(
       `nothing could be observed: ${why}. Check --prometheus, its credentials, and that it is reachable from here`,
       { cause: error },
     )
-  } finally {
-    await eyes.close()
   }
 }
 

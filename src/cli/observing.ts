@@ -2,13 +2,15 @@
 // observes through both.
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Observation } from '../core/observation.ts'
+import { withReplicas } from '../core/observe/ownSeries.ts'
 import type { PolicySet } from '../core/policy.ts'
 import type { ReplicaReader } from '../kubernetes/reader.ts'
+import type { PastPorts } from '../loop/catchUp.ts'
 import { type PrometheusOptions, prometheusClient } from '../prometheus/client.ts'
-import { prometheusObserver, type QueryReport } from '../prometheus/observer.ts'
+import { ownPast, prometheusObserver, type QueryReport } from '../prometheus/observer.ts'
 import type { Flags, Terminal, Values } from './command.ts'
 import { usageError } from './exit.ts'
-import { choiceFlag, durationFlag } from './values.ts'
+import { choiceFlag, defaultInterval, durationFlag } from './values.ts'
 
 export const observingFlags = {
   prometheus: {
@@ -78,6 +80,19 @@ export const observingFlags = {
     placeholder: 'podName|podOwner',
     text: 'whose a pod is: by its name, or by kube-state-metrics',
   },
+  interval: { type: 'string', default: defaultInterval, placeholder: 'TIME', text: 'between decisions' },
+  'evaluation-delay': {
+    type: 'string',
+    default: '2s',
+    placeholder: 'TIME',
+    text: 'look so far into the past that samples have arrived: longer than a scrape takes',
+  },
+  history: {
+    type: 'string',
+    default: 'auto',
+    placeholder: 'auto|off',
+    text: 'at start, read back nine days of demand and the last minutes',
+  },
   kubernetes: {
     type: 'string',
     default: 'auto',
@@ -86,9 +101,14 @@ export const observingFlags = {
   },
 } as const satisfies Flags
 
-interface Eyes {
+export interface Eyes {
   /** Rejects where nothing could be seen: no query was answered, or the signal aborted. */
   readonly observe: (policies: PolicySet, at: number, signal: AbortSignal) => Promise<Observation>
+  /** What `observe` would have seen. Rejects where that cannot be told. */
+  readonly observePast: PastPorts['observe']
+  readonly targets: PastPorts['targets']
+  /** Whether the past is to be read at all. */
+  readonly history: 'auto' | 'off'
   readonly close: () => Promise<void>
 }
 
@@ -109,9 +129,11 @@ export function openEyes(values: Values<typeof observingFlags>, { env, queried, 
   let reader: Promise<ReplicaReader | undefined> | undefined
   let answered = 0
   let failure: string | undefined
+  const matchers = Object.fromEntries((values.match ?? []).map((pair) => split('match', pair)))
+  const own = ownPast(client, matchers)
   const observer = prometheusObserver(client, {
     metricPrefix: values['metric-prefix'],
-    matchers: Object.fromEntries((values.match ?? []).map((pair) => split('match', pair))),
+    matchers,
     rateWindowSeconds: durationFlag('window', values.window),
     sampleMaxAgeSeconds: durationFlag('max-sample-age', values['max-sample-age']),
     workloads: choiceFlag('workloads', values.workloads, ['podName', 'podOwner']),
@@ -133,6 +155,22 @@ export function openEyes(values: Values<typeof observingFlags>, { env, queried, 
       if (answered === 0 && failure !== undefined) throw new Error(`Prometheus answers no query: ${failure}`)
       return observation
     },
+    observePast: async (policies, span, signals, signal) => {
+      const [past, cluster] = await Promise.all([
+        observer.observePast(policies, span, signals, signal),
+        reader,
+      ])
+      if (cluster === undefined) return past
+      const recorded = await own.replicas(span, signal)
+      const replicas = cluster.replicas(policies)
+      const pools = cluster.pools(policies)
+      return past.map((observation, index) => ({
+        ...withReplicas(observation, recorded[index] ?? {}, replicas),
+        pools,
+      }))
+    },
+    targets: (_, at, signal) => own.targets(at, signal),
+    history: choiceFlag('history', values.history, ['auto', 'off']),
     close: async () => {
       client.close()
       const cluster = await reader

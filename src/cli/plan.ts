@@ -1,8 +1,7 @@
 // `mixscaler plan`: what serve would decide, shown and not emitted. The same `decide`, over live metrics or over a
-// recorded observation; it starts without memory, as serve does, so a target waits before it goes below what runs.
+// recorded observation; on live ones it remembers what serve would, on a recording nothing, so that nothing shrinks yet.
 import { decide } from '../core/decide.ts'
 import type { Decision } from '../core/decision.ts'
-import { emptyState } from '../core/state.ts'
 import { createTools } from '../core/tools.ts'
 import type { Compared } from '../report/compared.ts'
 import { documentText } from '../report/documentText.ts'
@@ -25,7 +24,8 @@ export const plan = defineCommand({
     '--policy PATH (--prometheus URL [--at TIME] | --observation FILE) [--what-if KEY=VALUE,...] [--sweep KEY=FROM..TO:STEPS] [--output table|json|yaml]',
   description:
     'Observes once, decides once, prints the targets with their cost and reasons. Nothing is emitted to KEDA.\n' +
-    'PLAN is the cheapest mix; TARGET what would be emitted now: it starts without memory, so nothing shrinks yet.\n' +
+    'PLAN is the cheapest mix; TARGET what would be emitted now. On live metrics the past is read back as serve does at\n' +
+    'its start (--history off: not); a recording has no past, so nothing shrinks yet.\n' +
     'With --what-if the policies are changed first: DEMAND, prices and bounds are then those of the what-if, and a last\n' +
     'line compares with the plan without it. With --sweep one row per value; both together work too.\n' +
     'Exit code 0: all demand is carried; 4: some is not (a shortfall, at any value of a sweep); 1: some policy could not\n' +
@@ -64,17 +64,18 @@ export const plan = defineCommand({
     for (const warning of warnings) terminal.error(`warning: ${warning}\n`)
     const under = whatIf === undefined ? policies : changed(policies, whatIf)
     const parts = sweep === undefined ? [] : sweepParts(under, sweep)
-    const observation = await recordedOrLive(values, policies, terminal)
     const tools = createTools(await loadEngines())
+    const scene = await recordedOrLive(values, policies, tools, terminal)
+    const { observation, state } = scene
     if (sweep !== undefined) {
-      const steps = swept(parts, observation, tools, progress(terminal, 'planned', parts.length))
+      const steps = swept(parts, scene, tools, progress(terminal, 'planned', parts.length))
       const asked = { sweep, ...(whatIf === undefined ? {} : { whatIf }), at: observation.at, steps }
       terminal.out(printedSweep(asked, output, terminal))
       return exitCodeOf(steps.map(({ decision }) => decision))
     }
-    const { decision } = decide(under, emptyState, observation, tools)
+    const { decision } = decide(under, state, observation, tools)
     const comparison =
-      whatIf === undefined ? undefined : compared(whatIf, policies, under, decision, observation, tools)
+      whatIf === undefined ? undefined : compared(whatIf, policies, under, decision, scene, tools)
     terminal.out(printed(decision, comparison, output, terminal))
     return exitCodeOf([decision])
   },

@@ -6,12 +6,11 @@ import { CommandError, exitCodes, usageError } from './exit.ts'
 import { observingFlags, openEyes } from './observing.ts'
 import { policyFilesAt, policyFlag, requirePolicies } from './policies.ts'
 import { runServer } from './server.ts'
-import { choiceFlag, defaultInterval, durationFlag, portFlag } from './values.ts'
+import { choiceFlag, delayFlag, durationFlag, portFlag } from './values.ts'
 
 const flags = {
   policy: policyFlag,
   ...observingFlags,
-  interval: { type: 'string', default: defaultInterval, placeholder: 'TIME', text: 'between decisions' },
   'dry-run': { type: 'boolean', text: 'plan, log and show, but tell KEDA the current counts' },
   address: {
     type: 'string',
@@ -108,6 +107,7 @@ function serverOptions(values: Values<typeof flags>) {
     ...(tls === undefined ? {} : { tls }),
     emission: values['dry-run'] === true ? ('current' as const) : ('target' as const),
     intervalSeconds: durationFlag('interval', values.interval),
+    evaluationDelaySeconds: delayFlag('evaluation-delay', values['evaluation-delay']),
     // The queries of a tick take two turns at the client's slots; the client then says better what went wrong.
     observeDeadlineSeconds: 2 * durationFlag('prometheus-timeout', values['prometheus-timeout']) + 1,
   }

@@ -12,12 +12,14 @@ import {
   policyStore,
 } from '../loop/policyStore.ts'
 import { type Emission, type PublishedDecision, publishedDecision } from '../loop/publication.ts'
-import { type ControlLoop, controlLoop, type LoopPorts, type TickReport } from '../loop/tick.ts'
+import { type ControlLoop, controlLoop, type TickReport } from '../loop/tick.ts'
 import type { QueryReport } from '../prometheus/observer.ts'
 import { planDocument } from '../report/planDocument.ts'
 import { type HttpServer, startHttpServer } from '../telemetry/http.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
+import type { Eyes } from './observing.ts'
+import { rememberer } from './remembering.ts'
 import { tickLog } from './tickLog.ts'
 import { version } from './version.ts'
 
@@ -29,6 +31,7 @@ interface ServerOptions {
   readonly tls?: TlsFiles
   readonly emission: Emission
   readonly intervalSeconds: number
+  readonly evaluationDelaySeconds: number
   readonly observeDeadlineSeconds: number
 }
 
@@ -36,13 +39,8 @@ interface ServerPorts {
   readonly policies: PoliciesInForce
   readonly readPolicies: () => Promise<PolicyFiles>
   /** Called once; `queried` is told of each query. */
-  readonly openEyes: (queried: (report: QueryReport) => void) => ServerEyes
+  readonly openEyes: (queried: (report: QueryReport) => void) => Eyes
   readonly logger: Logger
-}
-
-interface ServerEyes {
-  readonly observe: LoopPorts['observe']
-  readonly close: () => Promise<void>
 }
 
 /** A failed tick is tried again after this, so that the first decision follows a returning Prometheus closely. */
@@ -148,7 +146,7 @@ function startDecider({ metrics, logger, signal }: Shared): Decider {
 
 function loopOf(
   { options, publication, store, metrics, logger, signal }: Shared,
-  eyes: ServerEyes,
+  eyes: Eyes,
   decider: Decider,
 ): ControlLoop {
   const log = tickLog(logger)
@@ -158,9 +156,19 @@ function loopOf(
       policies: store.refresh,
       observe: eyes.observe,
       decide: decider.decide,
-      publish: (decision) => {
-        metrics.decided(decision)
-        publication.publish(decision)
+      catchUp: rememberer(
+        {
+          clock: systemClock,
+          eyes,
+          decide: decider.decide,
+          progress: (text) => logger.info({}, text),
+          lost: (text) => logger.warn({}, text),
+        },
+        options,
+      ),
+      publish: (decided) => {
+        metrics.decided(decided.decision)
+        publication.publish(decided.decision)
       },
       report: (report) => {
         metrics.ticked(figuresOf(report))

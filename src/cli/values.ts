@@ -13,6 +13,11 @@ export function durationFlag(flag: string, text: string): number {
   return parsed.value
 }
 
+/** Seconds, 0 included. */
+export function delayFlag(flag: string, text: string): number {
+  return /^0+(ms|s|m|h)?$/.test(text) ? 0 : durationFlag(flag, text)
+}
+
 /** 0 takes any free port. */
 export function portFlag(flag: string, text: string): number {
   const port = Number(text)

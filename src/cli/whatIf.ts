@@ -2,16 +2,15 @@
 // both start without memory, as plan does.
 import { decide } from '../core/decide.ts'
 import type { Decision } from '../core/decision.ts'
-import type { Observation } from '../core/observation.ts'
 import { applyWhatIf, sweep } from '../core/optimize/whatIf.ts'
 import type { PolicySet } from '../core/policy.ts'
-import { emptyState } from '../core/state.ts'
 import type { Tools } from '../core/tools.ts'
 import { totals } from '../core/totals.ts'
 import type { Compared } from '../report/compared.ts'
 import type { SweepStep } from '../report/sweepTable.ts'
 import type { Flags } from './command.ts'
 import { usageError } from './exit.ts'
+import type { Scene } from './observeOnce.ts'
 import type { Progress } from './progress.ts'
 
 export const whatIfFlags = {
@@ -40,10 +39,10 @@ export function compared(
   policies: PolicySet,
   under: PolicySet,
   decision: Decision,
-  observation: Observation,
+  { observation, state }: Scene,
   tools: Tools,
 ): Compared {
-  const { decision: without } = decide(policies, emptyState, observation, tools)
+  const { decision: without } = decide(policies, state, observation, tools)
   return { change: whatIf, without: totals(policies, without), with: totals(under, decision) }
 }
 
@@ -66,12 +65,12 @@ export function sweepParts(policies: PolicySet, text: string): readonly SweepPar
 
 export function swept(
   parts: readonly SweepPart[],
-  observation: Observation,
+  { observation, state }: Scene,
   tools: Tools,
   progress: Progress,
 ): readonly SweepStep[] {
   const steps = parts.map(({ value, policies }, index): SweepStep => {
-    const { decision } = decide(policies, emptyState, observation, tools)
+    const { decision } = decide(policies, state, observation, tools)
     progress.done(index + 1)
     return { value, policies, decision }
   })

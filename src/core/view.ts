@@ -60,12 +60,16 @@ export function byUrgency(x: PolicyView, y: PolicyView): number {
   return urgency(x) - urgency(y) || (x.policy.id < y.policy.id ? -1 : 1)
 }
 
-export function look(
-  policy: ScalingPolicy,
-  state: State,
-  observation: Observation,
-  memo: CapacityMemo,
-): PolicyView {
+/** What can be read of a policy's demand at an instant. */
+export interface ReadDemand {
+  /** Those that can be seen. */
+  readonly variants: readonly Variant[]
+  readonly unseen: readonly UnseenVariant[]
+  readonly shapes: ReadonlyMap<TrafficClass, ClassShape>
+  readonly demand: Readonly<Record<ClassId, KnownDemand>>
+}
+
+export function readDemand(policy: ScalingPolicy, state: State, observation: Observation): ReadDemand {
   let unseen = withPartners(
     policy,
     policy.variants.flatMap((variant) => unseenFor(variant, observation)),
@@ -78,10 +82,9 @@ export function look(
         classShape(trafficClass, variants, observation, state.classes[trafficClass.id]?.shape),
       ]),
     )
-    const shapeOf = (trafficClass: TrafficClass) => (shapes.get(trafficClass) as ClassShape).shape
     const asked = scaleDemand(observation, policy.demandFactor ?? 1)
     const measured = classDemand(policy, variants, asked, state.classes, (trafficClass) => {
-      const shape = shapeOf(trafficClass)
+      const { shape } = shapes.get(trafficClass) as ClassShape
       const serving = variants.filter((variant) => serves(variant, trafficClass))
       return {
         outputTokens: meanTokens(shape.outputTokens),
@@ -90,29 +93,54 @@ export function look(
     })
     const demand = withStandIns(policy, measured, state, observation.at)
     const blocked = blockedBy(policy, variants, demand)
-    if (blocked.length > 0) {
-      unseen = withPartners(policy, [...unseen, ...blocked])
-      continue
-    }
-    const memory = policyMemory(policy, variants, state, observation.at)
-    return {
-      policy,
-      memory,
-      seen: variants.map((variant) => countsOf(variant, observation, state)),
-      unseen,
-      ...sorted(policy, variants, demand, (trafficClass, requestsPerSecond) => {
-        const { at } = observation
-        const hidden = unseen.map(({ variant }) => variant)
-        const past = state.classes[trafficClass.id]?.forecast
-        const ahead = lookAhead(policy, trafficClass, hidden, past, at, requestsPerSecond)
-        const window = windowOf(trafficClass, state).filter((entry) => entry.at >= memory.since)
-        const planned = plannedFor(requestsPerSecond, ahead)
-        const hold = policy.behavior.scaleDownHoldSeconds
-        return { requestsPerSecond, ahead, window: remember(window, planned, at, hold) }
-      }),
-      shapes,
-      ...sizing(policy, variants, shapeOf, observation, memo),
-    }
+    if (blocked.length === 0) return { variants, unseen, shapes, demand }
+    unseen = withPartners(policy, [...unseen, ...blocked])
+  }
+}
+
+export function look(
+  policy: ScalingPolicy,
+  state: State,
+  observation: Observation,
+  memo: CapacityMemo,
+): PolicyView {
+  const { variants, unseen, shapes, demand } = readDemand(policy, state, observation)
+  const shapeOf = (trafficClass: TrafficClass) => (shapes.get(trafficClass) as ClassShape).shape
+  const memory = policyMemory(policy, variants, state, observation.at)
+  return {
+    policy,
+    memory,
+    seen: variants.map((variant) => countsOf(variant, observation, state)),
+    unseen,
+    ...sorted(policy, variants, demand, (trafficClass, requestsPerSecond) => {
+      const { at } = observation
+      const hidden = unseen.map(({ variant }) => variant)
+      const past = state.classes[trafficClass.id]?.forecast
+      // Memory holds demand as it was: a what-if multiplies what came, what comes and what is held alike. Where nothing
+      // is remembered, the assumed spread is that of the demand asked about.
+      const factor = policy.demandFactor ?? 1
+      const ahead =
+        factor > 0 && past !== undefined
+          ? times(lookAhead(policy, trafficClass, hidden, past, at, requestsPerSecond / factor), factor)
+          : lookAhead(policy, trafficClass, hidden, past, at, requestsPerSecond)
+      const window = windowOf(trafficClass, state)
+        .filter((entry) => entry.at >= memory.since)
+        .map((entry) => ({ ...entry, requestsPerSecond: factor * entry.requestsPerSecond }))
+      const planned = plannedFor(requestsPerSecond, ahead)
+      const hold = policy.behavior.scaleDownHoldSeconds
+      return { requestsPerSecond, ahead, window: remember(window, planned, at, hold) }
+    }),
+    shapes,
+    ...sizing(policy, variants, shapeOf, observation, memo),
+  }
+}
+
+function times(ahead: Reading<Ahead>, factor: number): Reading<Ahead> {
+  if (factor === 1 || isMissing(ahead)) return ahead
+  const { expected, atQuantile } = ahead.forecast
+  return {
+    ...ahead,
+    forecast: { ...ahead.forecast, expected: factor * expected, atQuantile: factor * atQuantile },
   }
 }
 

@@ -4,7 +4,8 @@ import type { Decided } from '../core/decide.ts'
 import type { Decision } from '../core/decision.ts'
 import type { Observation } from '../core/observation.ts'
 import type { PolicySet } from '../core/policy.ts'
-import { emptyState, type State } from '../core/state.ts'
+import type { State } from '../core/state.ts'
+import type { Known, Question } from './catchUp.ts'
 import { type Clock, tickAt, withDeadline } from './clock.ts'
 
 export interface LoopPorts {
@@ -13,12 +14,23 @@ export interface LoopPorts {
   readonly policies: () => Promise<PolicySet>
   readonly observe: (policies: PolicySet, at: number, signal: AbortSignal) => Promise<Observation>
   readonly decide: (policies: PolicySet, state: State, observation: Observation) => Promise<Decided>
-  readonly publish: (decision: Decision) => void
+  /** What is to be known before the tick at `at` is decided, where that is more than what is known already. */
+  readonly catchUp: (question: Question, signal: AbortSignal) => Promise<State>
+  readonly publish: (decided: DecidedTick) => void
   readonly report: (report: TickReport) => void
+}
+
+/** A decision with all that it was made from. */
+export interface DecidedTick extends Decided {
+  readonly policies: PolicySet
+  readonly before: State
+  readonly observation: Observation
 }
 
 interface LoopOptions {
   readonly intervalSeconds: number
+  /** Ticks run so much after the instant that they look at: samples of that instant have arrived by then. */
+  readonly evaluationDelaySeconds: number
   readonly observeDeadlineSeconds: number
   /** After a failed tick: how soon it is tried again, if the next one is not sooner. */
   readonly retrySeconds: number
@@ -43,7 +55,7 @@ export type TickOutcome =
   | { readonly kind: 'repeated' }
   | { readonly kind: 'failed'; readonly step: TickStep; readonly error: Error }
 
-type TickStep = 'policies' | 'observe' | 'decide' | 'publish'
+type TickStep = 'policies' | 'observe' | 'catchUp' | 'decide' | 'publish'
 
 export interface ControlLoop {
   /** Decides for one instant of the grid; ticks asked for at the same time run one after the other. Never rejects. */
@@ -52,13 +64,8 @@ export interface ControlLoop {
   readonly run: (signal: AbortSignal) => Promise<void>
 }
 
-interface Memory {
-  readonly state: State
-  readonly decidedAt: number
-}
-
 export function controlLoop(ports: LoopPorts, options: LoopOptions): ControlLoop {
-  let memory: Memory = { state: emptyState, decidedAt: Number.NEGATIVE_INFINITY }
+  let known: Known | undefined
   let running: Promise<unknown> = Promise.resolve()
 
   async function attempt(at: number, signal: AbortSignal): Promise<TickReport> {
@@ -67,21 +74,21 @@ export function controlLoop(ports: LoopPorts, options: LoopOptions): ControlLoop
     const report = (outcome: TickOutcome): TickReport => ({ at, outcome, seconds: watch.seconds() })
     try {
       const policies = await ports.policies()
-      memory = afterClockStep(memory, at, policies)
-      if (at <= memory.decidedAt) return report({ kind: 'repeated' })
+      known = afterClockStep(known, at, policies)
+      if (known !== undefined && at <= known.decidedAt) return report({ kind: 'repeated' })
       step = 'observe'
       const observing = (ended: AbortSignal) => ports.observe(policies, at, ended)
       const observation = await watch.time('observe', () =>
         withDeadline(ports.clock, 'observing', options.observeDeadlineSeconds, signal, observing),
       )
+      step = 'catchUp'
+      const before = await ports.catchUp({ policies, at, known }, signal)
       step = 'decide'
-      const { decision, state } = await watch.time('decide', () =>
-        ports.decide(policies, memory.state, observation),
-      )
-      memory = { state, decidedAt: at }
+      const decided = await watch.time('decide', () => ports.decide(policies, before, observation))
+      known = { state: decided.state, decidedAt: at, policies }
       step = 'publish'
-      ports.publish(decision)
-      return report({ kind: 'published', decision })
+      ports.publish({ ...decided, policies, before, observation })
+      return report({ kind: 'published', decision: decided.decision })
     } catch (error) {
       return report({
         kind: 'failed',
@@ -104,9 +111,10 @@ export function controlLoop(ports: LoopPorts, options: LoopOptions): ControlLoop
   return {
     tick,
     run: async (signal) => {
+      const seen = () => ports.clock.now() - options.evaluationDelaySeconds
       while (!signal.aborted) {
-        const { outcome } = await tick(tickAt(ports.clock.now(), options.intervalSeconds), signal)
-        const now = ports.clock.now()
+        const { outcome } = await tick(tickAt(seen(), options.intervalSeconds), signal)
+        const now = seen()
         const untilNext = tickAt(now, options.intervalSeconds) + options.intervalSeconds - now
         const pause = outcome.kind === 'failed' ? Math.min(untilNext, options.retrySeconds) : untilNext
         await ports.clock.sleep(pause, signal)
@@ -119,9 +127,9 @@ export function controlLoop(ports: LoopPorts, options: LoopOptions): ControlLoop
  * A clock that was set back a little makes ticks repeat until it has caught up. Set back by more than every
  * staleness budget, waiting would be an outage: memory from the future is dropped, as a restart would.
  */
-function afterClockStep(memory: Memory, at: number, { policies }: PolicySet): Memory {
+function afterClockStep(known: Known | undefined, at: number, { policies }: PolicySet): Known | undefined {
   const longest = Math.max(0, ...policies.map(({ behavior }) => behavior.stalenessBudgetSeconds))
-  return at < memory.decidedAt - longest ? { state: emptyState, decidedAt: Number.NEGATIVE_INFINITY } : memory
+  return known === undefined || at < known.decidedAt - longest ? undefined : known
 }
 
 function stopwatch(clock: Clock) {

@@ -9,20 +9,50 @@ export interface InstantAnswer {
   readonly warnings: readonly string[]
 }
 
+/** One series over time: only the instants at which it has a value. */
+export interface SampledSeries {
+  readonly labels: Readonly<Record<string, string>>
+  readonly samples: readonly TimedValue[]
+}
+
+interface TimedValue {
+  /** Seconds since the epoch. */
+  readonly at: number
+  readonly value: number
+}
+
+export interface RangeAnswer {
+  readonly series: readonly SampledSeries[]
+  readonly warnings: readonly string[]
+}
+
 export function instantAnswer(body: string): InstantAnswer {
-  const root = record(json(body), 'the answer')
-  if (root['status'] !== 'success') throw bad(`status is ${show(root['status'])}: ${show(root['error'])}`)
-  const data = record(root['data'], 'data')
-  const result = list(data['result'], 'data.result')
-  const warnings = root['warnings'] === undefined ? [] : list(root['warnings'], 'warnings').map(String)
+  const { data, result, warnings } = success(body)
   switch (data['resultType']) {
     case 'vector':
-      return { rows: distinct(result), warnings }
+      return {
+        rows: distinct(result, 'value').map(({ labels, values }) => ({
+          labels,
+          value: sample(values).value,
+        })),
+        warnings,
+      }
     case 'scalar':
-      return { rows: [{ labels: {}, value: sample(result) }], warnings }
+      return { rows: [{ labels: {}, value: sample(result).value }], warnings }
     default:
       throw bad(`resultType is ${show(data['resultType'])}, not a vector or a scalar`)
   }
+}
+
+/** A range of a scalar is a matrix too. */
+export function rangeAnswer(body: string): RangeAnswer {
+  const { data, result, warnings } = success(body)
+  if (data['resultType'] !== 'matrix') throw bad(`resultType is ${show(data['resultType'])}, not a matrix`)
+  const series = distinct(result, 'values').map(({ labels, values }) => ({
+    labels,
+    samples: values.map((pair, index) => sample(list(pair, `sample ${index}`))),
+  }))
+  return { series, warnings }
 }
 
 /** The `error` of an answer with status 400 or 422; undefined where the body is not Prometheus' own. */
@@ -35,11 +65,23 @@ export function refusal(body: string): string | undefined {
   }
 }
 
-function distinct(result: readonly unknown[]): readonly Row[] {
+function success(body: string) {
+  const root = record(json(body), 'the answer')
+  if (root['status'] !== 'success') throw bad(`status is ${show(root['status'])}: ${show(root['error'])}`)
+  const data = record(root['data'], 'data')
+  return {
+    data,
+    result: list(data['result'], 'data.result'),
+    warnings: root['warnings'] === undefined ? [] : list(root['warnings'], 'warnings').map(String),
+  }
+}
+
+/** Series with what stands under `key`, checked to be labelled with text and to be there once. */
+function distinct(result: readonly unknown[], key: 'value' | 'values') {
   const seen = new Set<string>()
   return result.map((entry, index) => {
-    const { metric, value } = record(entry, `result ${index}`)
-    const labels = record(metric, `result ${index}, metric`)
+    const series = record(entry, `result ${index}`)
+    const labels = record(series['metric'], `result ${index}, metric`)
     let identity = ''
     for (const name in labels) {
       if (typeof labels[name] !== 'string') throw bad(`result ${index}, label ${name} is not text`)
@@ -49,17 +91,21 @@ function distinct(result: readonly unknown[]): readonly Row[] {
     seen.add(identity)
     return {
       labels: labels as Readonly<Record<string, string>>,
-      value: sample(list(value, `result ${index}`)),
+      values: list(series[key], `result ${index}`),
     }
   })
 }
 
 /** `[time, "value"]`; values are text because JSON has neither NaN nor infinity. */
-function sample(pair: readonly unknown[]): number {
+function sample(pair: readonly unknown[]): TimedValue {
   const [time, text] = pair
   if (pair.length !== 2 || typeof time !== 'number' || typeof text !== 'string') {
     throw bad(`${show(pair)} is not a time and a value`)
   }
+  return { at: time, value: numberOf(text) }
+}
+
+function numberOf(text: string): number {
   switch (text) {
     case 'NaN':
       return Number.NaN

@@ -1,7 +1,8 @@
-// Instant queries against Prometheus and what speaks its API (Thanos, Mimir, VictoriaMetrics): bounded in time,
-// size, number and attempts. A query only reads, so repeating it is safe; the answer is for a stated instant.
+// Queries against Prometheus and what speaks its API (Thanos, Mimir, VictoriaMetrics): bounded in time,
+// size, number and attempts. A query only reads, so repeating it is safe; the answer is for a stated instant, or for each of a range.
 import axios, { type AxiosResponse, isAxiosError } from 'axios'
-import { type InstantAnswer, instantAnswer, refusal } from './answer.ts'
+import type { Span } from '../core/span.ts'
+import { type InstantAnswer, instantAnswer, type RangeAnswer, rangeAnswer, refusal } from './answer.ts'
 import { type CredentialOptions, type Credentials, credentialReader } from './credentials.ts'
 import { isTransient, PrometheusError } from './error.ts'
 import { slots } from './slots.ts'
@@ -28,7 +29,16 @@ interface Environment {
 export interface PrometheusClient {
   /** Evaluates at `at` (seconds since the epoch). Rejects with a PrometheusError, with nothing else. */
   readonly instant: (query: string, at: number, signal: AbortSignal) => Promise<InstantAnswer>
+  /** Evaluates at each instant of the span, exactly as `instant` would. Rejects likewise. */
+  readonly range: (query: string, span: Span, signal: AbortSignal) => Promise<RangeAnswer>
   readonly close: () => void
+}
+
+/** One question, and how its answer is read. */
+interface Question<T> {
+  readonly path: 'query' | 'query_range'
+  readonly form: Readonly<Record<string, string>>
+  readonly read: (body: string) => T
 }
 
 const firstPauseSeconds = 0.2
@@ -42,19 +52,18 @@ export function prometheusClient(options: PrometheusOptions, environment: Enviro
     maxResponseBytes = 64 * 2 ** 20,
     maxConcurrentQueries = 8,
   } = options
-  const url = queryUrl(options.url)
+  const api = apiUrl(options.url)
   const credentials = credentialReader(options)
   const turns = slots(maxConcurrentQueries)
 
-  async function ask(query: string, at: number, ended: AbortSignal): Promise<InstantAnswer> {
+  async function ask<T>({ path, form, read }: Question<T>, ended: AbortSignal): Promise<T> {
     const known = await credentials.read()
     const response = await axios
       .request<string>({
         method: 'POST',
-        url,
+        url: `${api}/${path}`,
         data: new URLSearchParams({
-          query,
-          time: String(at),
+          ...form,
           timeout: `${attemptSeconds}s`,
           partial_response: 'false', // Thanos: a store that is down must not look like a smaller fleet
         }).toString(),
@@ -72,7 +81,7 @@ export function prometheusClient(options: PrometheusOptions, environment: Enviro
         throw transportError(error, maxResponseBytes)
       })
     try {
-      if (response.status === 200) return instantAnswer(response.data)
+      if (response.status === 200) return read(response.data)
       throw statusError(response)
     } catch (error) {
       if (error instanceof Error) error.message = withoutSecrets(error.message, known)
@@ -80,16 +89,11 @@ export function prometheusClient(options: PrometheusOptions, environment: Enviro
     }
   }
 
-  async function attempt(
-    query: string,
-    at: number,
-    signal: AbortSignal,
-    left: number,
-  ): Promise<InstantAnswer> {
+  async function attempt<T>(question: Question<T>, signal: AbortSignal, left: number): Promise<T> {
     const seconds = Math.max(0, Math.min(attemptSeconds, left))
     const timeout = AbortSignal.timeout(Math.ceil(seconds * 1000))
     try {
-      return await ask(query, at, AbortSignal.any([signal, timeout]))
+      return await ask(question, AbortSignal.any([signal, timeout]))
     } catch (error) {
       if (signal.aborted) throw new PrometheusError('aborted', 'the query was stopped')
       if (timeout.aborted) throw new PrometheusError('timeout', `no answer within ${seconds.toFixed(1)} s`)
@@ -97,12 +101,12 @@ export function prometheusClient(options: PrometheusOptions, environment: Enviro
     }
   }
 
-  async function insist(query: string, at: number, signal: AbortSignal): Promise<InstantAnswer> {
+  async function insist<T>(question: Question<T>, signal: AbortSignal): Promise<T> {
     const end = performance.now() + querySeconds * 1000
     const left = () => (end - performance.now()) / 1000
     for (let tried = 1; ; tried++) {
       try {
-        return await attempt(query, at, signal, left())
+        return await attempt(question, signal, left())
       } catch (error) {
         if (!(error instanceof PrometheusError) || !isTransient(error) || tried >= attempts) throw error
         const longest = Math.min(longestPauseSeconds, firstPauseSeconds * 2 ** (tried - 1))
@@ -114,12 +118,19 @@ export function prometheusClient(options: PrometheusOptions, environment: Enviro
   }
 
   return {
-    instant: (query, at, signal) => turns.use(() => insist(query, at, signal)),
+    instant: (query, at, signal) => {
+      const form = { query, time: String(at) }
+      return turns.use(() => insist({ path: 'query', form, read: instantAnswer }, signal))
+    },
+    range: (query, { from, until, stepSeconds }, signal) => {
+      const form = { query, start: String(from), end: String(until), step: String(stepSeconds) }
+      return turns.use(() => insist({ path: 'query_range', form, read: rangeAnswer }, signal))
+    },
     close: credentials.close,
   }
 }
 
-function queryUrl(base: string): string {
+function apiUrl(base: string): string {
   const url = URL.canParse(base) ? new URL(base) : undefined
   if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
     throw new RangeError('the URL of Prometheus must start with http:// or https://')
@@ -127,7 +138,7 @@ function queryUrl(base: string): string {
   if (url.username !== '' || url.password !== '') {
     throw new RangeError('the URL of Prometheus must not contain credentials: use a password or token file')
   }
-  url.pathname = `${url.pathname.replace(/\/+$/, '')}/api/v1/query`
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}/api/v1`
   return url.toString()
 }
 
@@ -142,7 +153,9 @@ function transportError(error: unknown, maxResponseBytes: number): PrometheusErr
 function statusError({ status, data, headers }: AxiosResponse<string>): PrometheusError {
   const told = refusal(data)
   if (told !== undefined && (status === 400 || status === 422)) {
-    return new PrometheusError('refused', told.slice(0, 300), { status })
+    // The two paths word it differently, and the same mistake is to read the same.
+    const what = told.replace(/^invalid parameter "query": /, '')
+    return new PrometheusError('refused', what.slice(0, 300), { status })
   }
   const wait = Number(headers['retry-after'])
   const retryAfterSeconds = Number.isFinite(wait) && wait >= 0 ? wait : undefined

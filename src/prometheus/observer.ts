@@ -1,17 +1,22 @@
 // One observation through Prometheus: all queries of a tick at once, each failing alone.
 
-import type { Observation } from '../core/observation.ts'
+import type { Observation, ReplicaCounts } from '../core/observation.ts'
 import { classQueries } from '../core/observe/classQueries.ts'
 import type { Answers } from '../core/observe/deal.ts'
+import { groupBy } from '../core/observe/group.ts'
 import { type ObserveContext, observe } from '../core/observe/observe.ts'
+import { emittedTargets, recordedReplicas, replicasQuery, targetsQuery } from '../core/observe/ownSeries.ts'
 import {
   defaultObserveOptions,
+  demandOnly,
   type ObserveOptions,
   type QueryPlan,
   queryPlan,
 } from '../core/observe/queries.ts'
-import type { Answer } from '../core/observe/series.ts'
-import type { PolicySet } from '../core/policy.ts'
+import type { Answer, Row } from '../core/observe/series.ts'
+import type { PolicySet, VariantId } from '../core/policy.ts'
+import { instantsOf, type Span } from '../core/span.ts'
+import type { SampledSeries } from './answer.ts'
 import { classDemandAsker } from './classDemand.ts'
 import type { PrometheusClient } from './client.ts'
 import { PrometheusError, type PrometheusFailure } from './error.ts'
@@ -28,7 +33,30 @@ export interface PrometheusObserver {
     known: Known,
     signal: AbortSignal,
   ) => Promise<Observation>
+  /**
+   * What `observe` would have seen at each instant of the span, by range queries and the same mapping. Rejects with a
+   * PrometheusError where one of our own queries is not answered, so that a part of the past is seen whole or not at all.
+   */
+  readonly observePast: (
+    policies: PolicySet,
+    span: Span,
+    signals: PastSignals,
+    signal: AbortSignal,
+  ) => Promise<readonly Observation[]>
 }
+
+/** What the scaler itself exported, where it is scraped. Both reject with a PrometheusError. */
+export interface OwnPast {
+  readonly targets: (at: number, signal: AbortSignal) => Promise<Readonly<Record<VariantId, number>>>
+  /** At each instant of the span. */
+  readonly replicas: (
+    span: Span,
+    signal: AbortSignal,
+  ) => Promise<readonly Readonly<Record<VariantId, ReplicaCounts>>[]>
+}
+
+/** `demand`: only what demand is read from; every other signal is missing. */
+export type PastSignals = 'all' | 'demand'
 
 interface ObserverOptions extends Partial<ObserveOptions> {
   readonly onQuery?: (report: QueryReport) => void
@@ -49,6 +77,11 @@ interface Prepared {
   readonly texts: readonly string[]
 }
 
+/** A row of an instant of a range. */
+interface PastRow extends Row {
+  readonly at: number
+}
+
 export function prometheusObserver(
   client: PrometheusClient,
   options: ObserverOptions = {},
@@ -56,50 +89,139 @@ export function prometheusObserver(
   const { onQuery, ...changed } = options
   const observeOptions = { ...defaultObserveOptions, ...changed }
   const classDemand = classDemandAsker()
-  let prepared: Prepared | undefined
+  const pastClassDemand = classDemandAsker()
+  let prepared: Readonly<Record<PastSignals, Prepared>> | undefined
 
-  function prepare(policies: PolicySet): Prepared {
-    const plan = queryPlan(policies, observeOptions)
-    return { policies, plan, texts: plan.queries.map(promql) }
+  function prepare(policies: PolicySet): Readonly<Record<PastSignals, Prepared>> {
+    if (prepared?.all.policies === policies) return prepared
+    const all = queryPlan(policies, observeOptions)
+    const withTexts = (plan: QueryPlan): Prepared => ({ policies, plan, texts: plan.queries.map(promql) })
+    prepared = { all: withTexts(all), demand: withTexts(demandOnly(all)) }
+    return prepared
   }
 
-  return {
-    observe: async (policies, at, known, signal) => {
-      prepared = prepared?.policies === policies ? prepared : prepare(policies)
-      const { plan, texts } = prepared
-      const warnings = new Set<string>()
-      const ask = async (query: string, text: string) => {
-        const begun = performance.now()
-        const report = (outcome: QueryReport['outcome']) =>
-          onQuery?.({ query, outcome, seconds: (performance.now() - begun) / 1000 })
-        try {
-          const answer = await client.instant(text, at, signal)
-          for (const warning of answer.warnings) warnings.add(`Prometheus: ${warning}`)
-          report('answered')
-          return { answer: { kind: 'rows', rows: answer.rows } satisfies Answer, permanent: false }
-        } catch (error) {
-          if (!(error instanceof PrometheusError)) throw error
-          report(error.failure)
-          return { answer: answerOf(error), permanent: error.status === 400 }
-        }
+  async function timed<T>(query: string, work: () => Promise<T>): Promise<T> {
+    const begun = performance.now()
+    const report = (outcome: QueryReport['outcome']) =>
+      onQuery?.({ query, outcome, seconds: (performance.now() - begun) / 1000 })
+    try {
+      const result = await work()
+      report('answered')
+      return result
+    } catch (error) {
+      if (error instanceof PrometheusError) report(error.failure)
+      throw error
+    }
+  }
+
+  async function observeAt(
+    policies: PolicySet,
+    at: number,
+    known: Known,
+    signal: AbortSignal,
+  ): Promise<Observation> {
+    const { plan, texts } = prepare(policies).all
+    const warnings = new Set<string>()
+    const ask = async (query: string, text: string) => {
+      try {
+        const answer = await timed(query, () => client.instant(text, at, signal))
+        for (const warning of answer.warnings) warnings.add(`Prometheus: ${warning}`)
+        return { answer: { kind: 'rows', rows: answer.rows } satisfies Answer, permanent: false }
+      } catch (error) {
+        return unanswered(error)
       }
-      const [answers, classAnswers] = await Promise.all([
-        Promise.all(
-          plan.queries.map(
-            async ({ id }, index) => [id, (await ask(id, texts[index] ?? '')).answer] as const,
-          ),
-        ).then((pairs): Answers => new Map(pairs)),
-        classDemand.ask(classQueries(policies), (text) => ask('classes', text)),
-      ])
-      signal.throwIfAborted()
-      return observe(policies, plan, answers, {
+    }
+    const [answers, classAnswers] = await Promise.all([
+      Promise.all(
+        plan.queries.map(async ({ id }, index) => [id, (await ask(id, texts[index] ?? '')).answer] as const),
+      ).then((pairs): Answers => new Map(pairs)),
+      classDemand.ask(classQueries(policies), (text) => ask('classes', text)),
+    ])
+    signal.throwIfAborted()
+    return observe(policies, plan, answers, {
+      at,
+      classAnswers,
+      ...known,
+      backendWarnings: [...warnings].sort().slice(0, mostBackendWarnings),
+    })
+  }
+
+  async function observePast(
+    policies: PolicySet,
+    span: Span,
+    signals: PastSignals,
+    signal: AbortSignal,
+  ): Promise<readonly Observation[]> {
+    const { plan, texts } = prepare(policies)[signals]
+    const range = (text: string) => timed('history', () => client.range(text, span, signal))
+    const [own, classAnswers] = await Promise.all([
+      Promise.all(
+        plan.queries.map(async ({ id }, index) => [id, (await range(texts[index] ?? '')).series] as const),
+      ),
+      pastClassDemand.ask(classQueries(policies), async (text) => {
+        try {
+          const answer = { kind: 'rows', rows: pastRows((await range(text)).series) } as const
+          return { answer, permanent: false }
+        } catch (error) {
+          // An author's mistake leaves its class without a past; anything else fails all of it.
+          if (error instanceof PrometheusError && error.failure !== 'refused') throw error
+          return unanswered(error)
+        }
+      }),
+    ])
+    const instants = instantsOf(span)
+    const byQuery = own.map(([id, series]) => [id, rowsByInstant(pastRows(series), span)] as const)
+    const byClass = classAnswers.map(({ query, answer }) => ({
+      query,
+      answers: answersByInstant(answer, span),
+    }))
+    return instants.map((at, index) =>
+      observe(policies, plan, new Map(byQuery.map(([id, rows]) => [id, rowsAnswer(rows, index)])), {
         at,
-        classAnswers,
-        ...known,
-        backendWarnings: [...warnings].sort().slice(0, mostBackendWarnings),
-      })
+        classAnswers: byClass.map(({ query, answers }) => ({ query, answer: answers(index) })),
+      }),
+    )
+  }
+
+  return { observe: observeAt, observePast }
+}
+
+export function ownPast(client: PrometheusClient, matchers: ObserveOptions['matchers']): OwnPast {
+  return {
+    targets: async (at, signal) =>
+      emittedTargets((await client.instant(targetsQuery(matchers), at, signal)).rows),
+    replicas: async (span, signal) => {
+      const { series } = await client.range(replicasQuery(matchers), span, signal)
+      const rows = rowsByInstant(pastRows(series), span)
+      return instantsOf(span).map((_, index) => recordedReplicas(rows.get(index) ?? []))
     },
   }
+}
+
+function unanswered(error: unknown): { readonly answer: Answer; readonly permanent: boolean } {
+  if (!(error instanceof PrometheusError)) throw error
+  return { answer: answerOf(error), permanent: error.status === 400 }
+}
+
+function pastRows(series: readonly SampledSeries[]): readonly PastRow[] {
+  return series.flatMap(({ labels, samples }) => samples.map(({ at, value }) => ({ labels, value, at })))
+}
+
+function rowsByInstant(
+  rows: readonly Row[],
+  { from, stepSeconds }: Span,
+): ReadonlyMap<number, readonly Row[]> {
+  return groupBy(rows, (row) => Math.round(((row as PastRow).at - from) / stepSeconds))
+}
+
+function rowsAnswer(rows: ReadonlyMap<number, readonly Row[]>, index: number): Answer {
+  return { kind: 'rows', rows: rows.get(index) ?? [] }
+}
+
+function answersByInstant(answer: Answer, span: Span): (index: number) => Answer {
+  if (answer.kind !== 'rows') return () => answer
+  const rows = rowsByInstant(answer.rows, span)
+  return (index) => rowsAnswer(rows, index)
 }
 
 function answerOf({ failure, message }: PrometheusError): Answer {

@@ -198,12 +198,11 @@ async function plan(at: number): Promise<Plan> {
     '--at',
     String(at),
   ]
-  const observing = serveFlags.slice(2)
   const { stdout } = await promisify(execFile)(process.execPath, [
     mainFile,
     'plan',
     ...flags,
-    ...observing,
+    ...serveFlags,
     '--output',
     'json',
   ])

@@ -7,7 +7,12 @@ import { decisionOf, observationAt, policyOf, policySetOf } from './values.ts'
 import { type VirtualClock, virtualClock } from './virtualClock.ts'
 
 const policies = policySetOf([policyOf({ stalenessBudgetSeconds: 60 })])
-const options = { intervalSeconds: 15, observeDeadlineSeconds: 10, retrySeconds: 3 }
+const options = {
+  intervalSeconds: 15,
+  evaluationDelaySeconds: 0,
+  observeDeadlineSeconds: 10,
+  retrySeconds: 3,
+}
 const never = new AbortController().signal
 
 interface World {
@@ -44,7 +49,8 @@ function world(start: number, changes: Partial<LoopPorts> = {}): World {
         },
       }
     },
-    publish: (decision) => published.push(decision),
+    catchUp: async ({ known }) => known?.state ?? emptyState,
+    publish: ({ decision }) => published.push(decision),
     report: (report) => reports.push(report),
     ...changes,
   }

@@ -285,6 +285,43 @@ describe('a real Prometheus and the store in memory', () => {
     }
   })
 
+  it('the past read back is what was seen at each instant, bit for bit', async () => {
+    const { signal } = new AbortController()
+    const observer = prometheusObserver(client, options)
+    const span = { from: at - 6, until: at, stepSeconds: 2 }
+    const instants = [at - 6, at - 4, at - 2, at]
+    const seen = await Promise.all(instants.map((instant) => observer.observe(policies, instant, {}, signal)))
+    const past = await observer.observePast(policies, span, 'all', signal)
+    expect(past).toEqual(seen)
+    const demand = await observer.observePast(policies, span, 'demand', signal)
+    demand.forEach(({ at: instant, variants, classes }, index) => {
+      const live = seen[index]
+      expect([instant, classes]).toEqual([live?.at, live?.classes])
+      for (const [id, { replicas, waiting, completionsPerSecond, inSystemGrowthPerSecond }] of Object.entries(
+        variants,
+      )) {
+        const there = live?.variants[id]
+        const figures = (signals: typeof there) =>
+          signals === undefined
+            ? []
+            : [signals.waiting, signals.completionsPerSecond, signals.inSystemGrowthPerSecond]
+        const known = (reading: unknown) => (typeof reading === 'number' ? reading : 'missing')
+        expect([waiting, completionsPerSecond, inSystemGrowthPerSecond].map(known)).toEqual(
+          figures(there).map(known),
+        )
+        expect(typeof replicas).toBe(typeof there?.replicas)
+      }
+    })
+  })
+
+  it('a part of the past that is refused is an error, not an empty past', async () => {
+    const { signal } = new AbortController()
+    const span = { from: at - 20_000, until: at, stepSeconds: 1 }
+    await expect(
+      prometheusObserver(client, options).observePast(policies, span, 'demand', signal),
+    ).rejects.toThrow(/exceeded maximum resolution of 11,000 points/)
+  })
+
   it('a Prometheus that has lost sight of the pods for longer than the budget has stale data only', async () => {
     const set = policySet({ variants: [owner('decode', 'llama-decode')] })
     const { signal } = new AbortController()

@@ -1,9 +1,9 @@
 // How far ahead a class is planned for, and what is forecast for then. Only demand that compares with earlier demand
 // teaches anything: while engines of the class cannot be read, its forecast rests.
 import { type ScalingPolicy, serves, type TrafficClass, type Variant } from '../policy.ts'
-import { missing, type Reading } from '../reading.ts'
+import { isMissing, missing, type Reading } from '../reading.ts'
 import type { Forecast } from './forecast.ts'
-import { type DemandHistory, enterDemand, forecastFrom, noHistory } from './history.ts'
+import { type DemandHistory, type EnterDemand, enterDemand, forecastFrom, noHistory } from './history.ts'
 
 export interface Ahead {
   readonly forecast: Forecast
@@ -25,6 +25,26 @@ export function lookAhead(
   at: number,
   requestsPerSecond: number,
 ): Reading<Ahead> {
+  const entered = remembered(policy, trafficClass, unseen, history, at, requestsPerSecond, enterDemand)
+  if (isMissing(entered)) return entered
+  const { forecastQuantile } = policy.behavior
+  const lead = leadSeconds(policy, trafficClass)
+  return {
+    forecast: forecastFrom(entered, at, taken(requestsPerSecond), lead, forecastQuantile),
+    history: entered,
+  }
+}
+
+/** The history with this demand, entered by `enter`; or why the class has none, or cannot compare this demand with it. */
+export function remembered(
+  policy: ScalingPolicy,
+  trafficClass: TrafficClass,
+  unseen: readonly Variant[],
+  history: DemandHistory | undefined,
+  at: number,
+  requestsPerSecond: number,
+  enter: EnterDemand,
+): Reading<DemandHistory> {
   if (trafficClass.serviceLevel.kind === 'latencyTolerant') {
     return missing('notReported', 'a forecast of work that has deadlines')
   }
@@ -32,13 +52,12 @@ export function lookAhead(
   if (trafficClass.demand.kind === 'engine' && hidden !== undefined) {
     return missing('noSeries', `what arrives at ${hidden.name}`)
   }
-  const demand = Math.max(0, requestsPerSecond) // an author's query may say anything
-  const lead = leadSeconds(policy, trafficClass)
-  const entered = enterDemand(history ?? noHistory, at, demand, lead)
-  return {
-    forecast: forecastFrom(entered, at, demand, lead, policy.behavior.forecastQuantile),
-    history: entered,
-  }
+  return enter(history ?? noHistory, at, taken(requestsPerSecond), leadSeconds(policy, trafficClass))
+}
+
+/** An author's query may say anything. */
+function taken(requestsPerSecond: number): number {
+  return Math.max(0, requestsPerSecond)
 }
 
 /** Until a replica ordered now is ready, on the slowest variant that can grow. */

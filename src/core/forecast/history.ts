@@ -12,6 +12,14 @@ export interface DemandHistory {
   readonly season?: Season
 }
 
+/** One way of entering demand: into all that is remembered (`enterDemand`), or into the season alone (`enterPattern`). */
+export type EnterDemand = (
+  history: DemandHistory,
+  at: number,
+  requestsPerSecond: number,
+  leadSeconds: number,
+) => DemandHistory
+
 export const noHistory: DemandHistory = {}
 
 /** Demand of other instants shapes the forecast of that instant and is not remembered. */

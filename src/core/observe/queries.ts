@@ -70,6 +70,25 @@ export function queryPlan(policies: PolicySet, options: ObserveOptions): QueryPl
   }
 }
 
+/** What demand is read from: all that history is asked for beyond the last window. */
+const demandParts: Readonly<Partial<Record<QueryId, readonly string[]>>> = {
+  gauges: ['running', 'waiting'],
+  growth: ['running', 'waiting'],
+  counters: ['completions', 'generationTokens'],
+  presence: ['replicas', 'newestAt'],
+}
+
+/** The same plan with the queries and parts of demand alone; every other signal is missing in what it observes. */
+export function demandOnly(plan: QueryPlan): QueryPlan {
+  const queries = plan.queries.flatMap((query) => {
+    const names = demandParts[query.id]
+    return names === undefined
+      ? []
+      : [{ ...query, parts: query.parts.filter(({ name }) => names.includes(name)) }]
+  })
+  return { ...plan, queries }
+}
+
 /** Per token; the old name (V0, and V1 until 0.14) counted the same. */
 const interTokenLatency = ['inter_token_latency_seconds', 'time_per_output_token_seconds']
 const kvUsage = ['kv_cache_usage_perc', 'gpu_cache_usage_perc']

@@ -8,10 +8,13 @@ import { labelOf, type Row } from './series.ts'
 /** `nonNegative`: levels, counters and their rates. `any`: slopes. */
 export type Range = 'nonNegative' | 'any'
 
-/** The sum of the rows' values; `name` is for people. */
+/** The sum of the rows' values, whatever order they come in; `name` is for people. */
 export function total(rows: readonly Row[], name: string, range: Range): Reading {
   let sum = 0
-  for (const { value } of rows) {
+  // Back ends order an instant and a range differently, and floating-point sums depend on the order.
+  const values = rows.map(({ value }) => value)
+  if (values.length > 2) values.sort((x, y) => x - y)
+  for (const value of values) {
     if (Number.isNaN(value)) return missing('notANumber', name)
     if (!Number.isFinite(value)) return missing('infinite', name)
     if (range === 'nonNegative' && value < 0) return missing('infinite', `${name}: ${value} is below 0`)

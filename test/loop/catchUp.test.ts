@@ -1,0 +1,220 @@
+// A server that starts anew takes, at any tick, the decision of the one that never stopped; and where the past cannot be
+// read it says so and goes on.
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type Decided, decide } from '../../src/core/decide.ts'
+import { historyWindow } from '../../src/core/forecast/history.ts'
+import type { Observation, VariantSignals } from '../../src/core/observation.ts'
+import { missing } from '../../src/core/reading.ts'
+import { instantsOf, type Span } from '../../src/core/span.ts'
+import { emptyState, type State } from '../../src/core/state.ts'
+import { catchUp, type Known, type PastPorts } from '../../src/loop/catchUp.ts'
+import { systemClock } from '../../src/loop/clock.ts'
+import { behavior } from '../behavior.ts'
+import { blind, observe, policy, policySet, signals, tools, trafficClass, variant } from '../decide/world.ts'
+
+const interval = 15
+const options = { intervalSeconds: interval, limitSeconds: 60 }
+const never = new AbortController().signal
+const begun = 20_700 * 86_400 + 9 * 3600 + 45
+const fleet = policySet([
+  policy([variant('h100'), variant('spare', { costPerHour: 4.1 })], {
+    behavior: { ...behavior, forecastQuantile: 0.9 },
+  }),
+])
+
+/** What the world was like at every tick, and what was decided then. */
+interface Life {
+  readonly observations: ReadonlyMap<number, Observation>
+  readonly decided: ReadonlyMap<number, Decided>
+}
+
+/** Lives through these demands: replicas follow targets a tick later. */
+async function live(demands: readonly number[], unseenAt: ReadonlySet<number>): Promise<Life> {
+  const observations = new Map<number, Observation>()
+  const decided = new Map<number, Decided>()
+  let state: State = (await started(begun, { observations, decided })).state
+  let replicas = { h100: 2, spare: 1 }
+  demands.forEach((demand, i) => {
+    const at = begun + i * interval
+    const total = replicas.h100 + replicas.spare
+    const seen = (count: number) => signals(count, (demand * count) / total)
+    const h100 = unseenAt.has(i) ? blind(missing('stale')) : seen(replicas.h100)
+    const observation = observe(at, { h100, spare: seen(replicas.spare) })
+    const step = decide(fleet, state, observation, tools)
+    observations.set(at, observation)
+    decided.set(at, step)
+    state = step.state
+    const targets = targetsOf(step)
+    replicas = { h100: targets['chat/llama/h100'] ?? 2, spare: targets['chat/llama/spare'] ?? 1 }
+  })
+  return { observations, decided }
+}
+
+function targetsOf(step: Decided | undefined): Readonly<Record<string, number>> {
+  const variants = step?.decision.policies.flatMap((each) => each.variants) ?? []
+  return Object.fromEntries(
+    variants.flatMap(({ id, target }) => (typeof target === 'number' ? [[id, target]] : [])),
+  )
+}
+
+function past({ observations, decided }: Life, changes: Partial<PastPorts> = {}): PastPorts {
+  const nothing = (at: number) =>
+    observe(at, { h100: blind(missing('noSeries')), spare: blind(missing('noSeries')) })
+  return {
+    clock: systemClock,
+    observe: async (_, span, wanted) =>
+      instantsOf(span).map((at) => {
+        const observation = observations.get(at) ?? nothing(at)
+        return wanted === 'all' ? observation : demandOf(observation)
+      }),
+    targets: async (_, at) => targetsOf(decided.get(at - interval)),
+    decide: async (policies, state, observation) => decide(policies, state, observation, tools),
+    pause: async () => undefined,
+    progress: () => undefined,
+    ...changes,
+  }
+}
+
+function demandOf(observation: Observation): Observation {
+  const only = (all: VariantSignals): VariantSignals => {
+    const { replicas, reporting, running, waiting, inSystemGrowthPerSecond, completionsPerSecond } = all
+    const demand = { replicas, reporting, running, waiting, inSystemGrowthPerSecond, completionsPerSecond }
+    return blind(missing('backendDown'), demand)
+  }
+  const variants = Object.entries(observation.variants).map(([id, all]) => [id, only(all)])
+  return { ...observation, variants: Object.fromEntries(variants) }
+}
+
+function started(at: number, life: Life, changes: Partial<PastPorts> = {}, known?: Known) {
+  return catchUp({ policies: fleet, at, known }, past(life, changes), options, never)
+}
+
+const demand = fc.double({ min: 0, max: 120, noNaN: true })
+const history = fc.record({
+  demands: fc.array(demand, { minLength: 2, maxLength: 70 }),
+  unseenAt: fc.uniqueArray(fc.integer({ min: 1, max: 70 }), { maxLength: 4 }),
+  restart: fc.double({ min: 0, max: 0.999, noNaN: true }),
+})
+
+describe('catching up', () => {
+  it('makes a restart at any tick of any history invisible in the decision', async () => {
+    await fc.assert(
+      fc.asyncProperty(history, async ({ demands, unseenAt, restart }) => {
+        const life = await live(demands, new Set(unseenAt))
+        const at = begun + Math.floor(restart * demands.length) * interval
+        const { state, lost } = await started(at, life)
+        expect(lost).toEqual([])
+        const observation = life.observations.get(at) as Observation
+        expect(decide(fleet, state, observation, tools).decision).toEqual(life.decided.get(at)?.decision)
+      }),
+      { numRuns: 5 },
+    )
+  }, 60_000)
+
+  it('decides the ticks that were missed before the next one', async () => {
+    const life = await live([40, 90, 90, 20, 20, 20, 20], new Set())
+    const decidedAt = begun + interval
+    const known = { state: life.decided.get(decidedAt)?.state ?? emptyState, decidedAt, policies: fleet }
+    const asked: Span[] = []
+    const at = begun + 6 * interval
+    const { state } = await started(
+      at,
+      life,
+      {
+        observe: (policies, span, ...rest) => {
+          asked.push(span)
+          return past(life).observe(policies, span, ...rest)
+        },
+      },
+      known,
+    )
+    expect(asked).toEqual([{ from: begun + 30, until: begun + 75, stepSeconds: 15 }])
+    expect(state).toEqual(life.decided.get(at - interval)?.state)
+  })
+
+  it('knows the day from history alone, and asks for no more of it than demand', async () => {
+    const asked: { readonly span: Span; readonly signals: string }[] = []
+    const at = begun + 600
+    const { state, lost } = await started(
+      at,
+      { observations: new Map(), decided: new Map() },
+      {
+        observe: async (_, span, wanted) => {
+          asked.push({ span, signals: wanted })
+          const busy = (instant: number) => 40 + 20 * Math.sin((2 * Math.PI * instant) / 86_400)
+          return instantsOf(span).map((instant) =>
+            observe(instant, { h100: signals(3, busy(instant)), spare: signals(1, 0) }),
+          )
+        },
+      },
+    )
+    expect(lost).toEqual([])
+    const { learntFrom, seasonFrom } = historyWindow(at)
+    expect(asked[0]).toMatchObject({ span: { from: seasonFrom, stepSeconds: 300 }, signals: 'demand' })
+    expect(asked.find(({ span }) => span.from === learntFrom)?.span.stepSeconds).toBe(60)
+    expect(
+      asked.filter(({ signals: wanted }) => wanted === 'all').every(({ span }) => span.from >= at - 600),
+    ).toBe(true)
+    expect(Math.max(...asked.map(({ span }) => instantsOf(span).length))).toBeLessThanOrEqual(1440)
+    const [next] = [decide(fleet, state, observe(at, { h100: signals(3, 54), spare: signals(1, 0) }), tools)]
+    expect(next?.decision.policies[0]?.classes[0]?.forecast).toMatchObject({ basis: 'calibrated' })
+  }, 20_000)
+
+  it('asks in smaller parts where a part is refused', async () => {
+    const life = await live([40, 40, 40], new Set())
+    const at = begun + 3 * interval
+    const { lost, state } = await started(at, life, {
+      observe: (policies, span, ...rest) =>
+        instantsOf(span).length > 100
+          ? Promise.reject(new Error('query processing would load too many samples into memory'))
+          : past(life).observe(policies, span, ...rest),
+    })
+    expect(lost).toEqual([])
+    expect(state).toEqual((await started(at, life)).state)
+  })
+
+  it('says what it cannot read back, and keeps what it knew', async () => {
+    const life = await live([40, 40, 40], new Set())
+    const refuse = { observe: () => Promise.reject(new Error('HTTP status 404')) }
+    const fresh = await started(begun + 45, life, refuse)
+    expect(fresh).toEqual({
+      state: emptyState,
+      lost: ['the history of demand: HTTP status 404', 'the last minutes: HTTP status 404'],
+    })
+    const state = life.decided.get(begun)?.state ?? emptyState
+    const old = { state, decidedAt: begun, policies: policySet([]) }
+    expect((await started(begun + 45, life, refuse, old)).state).toBe(state)
+  })
+
+  it('gives up after its time, with what it has learnt by then', async () => {
+    const life = await live([40, 40, 40], new Set())
+    const { lost } = await catchUp(
+      { policies: fleet, at: begun + 45, known: undefined },
+      past(life, { observe: () => new Promise(() => undefined) }),
+      { ...options, limitSeconds: 0.05 },
+      never,
+    )
+    expect(lost[0]).toMatch(/^the history of demand: reading back took longer than 0.05 s$/)
+  })
+
+  it('dates waiting work of a class with a deadline by when it came', async () => {
+    const batch = trafficClass('batch', {
+      serviceLevel: { kind: 'latencyTolerant', completeWithinSeconds: 6 * 3600 },
+      demand: { kind: 'query', backlogTokens: 'q' },
+    })
+    const policies = policySet([policy([variant('h100')], { classes: [batch] })])
+    const at = begun + 600
+    const came = at - 3 * 3600
+    const backlog = (instant: number) => (instant < came ? 0 : 1_000_000)
+    const seen = (instant: number) =>
+      observe(instant, { h100: signals(1, 0) }, { batch: { backlogTokens: backlog(instant) } })
+    const ports = past(
+      { observations: new Map(), decided: new Map() },
+      { observe: async (_, span) => instantsOf(span).map(seen) },
+    )
+    const { state } = await catchUp({ policies, at, known: undefined }, ports, options, never)
+    const since = state.classes['chat/llama/batch']?.ledger?.lots[0]?.since ?? 0
+    expect(Math.abs(since - came)).toBeLessThanOrEqual(60)
+  })
+})
