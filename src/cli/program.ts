@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   explain: async () => (await import('./explain.ts')).explain,
   validate: async () => (await import('./validate.ts')).validate,
   record: async () => (await import('./record.ts')).record,
+  replay: async () => (await import('./replay.ts')).replay,
   profile: async () => (await import('./profile.ts')).profile,
   demo: async () => (await import('./demo.ts')).demo,
 }

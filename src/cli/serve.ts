@@ -1,12 +1,14 @@
 // `mixscaler serve`: answers KEDA. Flags to settings here; src/cli/server.ts puts the parts together.
 import type { TlsFiles } from '../grpc/certificates.ts'
+import type { JournalOptions } from '../loop/journal.ts'
 import { createLogger, logLevels } from '../telemetry/logger.ts'
 import { defineCommand, type Flags, type Values } from './command.ts'
 import { CommandError, exitCodes, usageError } from './exit.ts'
 import { observingFlags, openEyes } from './observing.ts'
 import { policyFilesAt, policyFlag, requirePolicies } from './policies.ts'
 import { runServer } from './server.ts'
-import { choiceFlag, delayFlag, durationFlag, portFlag } from './values.ts'
+import { choiceFlag, countFlag, delayFlag, durationFlag, portFlag } from './values.ts'
+import { version } from './version.ts'
 
 const flags = {
   policy: policyFlag,
@@ -40,6 +42,23 @@ const flags = {
     type: 'string',
     placeholder: 'FILE',
     text: 'PEM: only clients of this authority (mTLS)',
+  },
+  journal: {
+    type: 'string',
+    placeholder: 'FILE',
+    text: 'write every decision there, for `mixscaler replay`',
+  },
+  'journal-size': {
+    type: 'string',
+    default: '64',
+    placeholder: 'MEBIBYTES',
+    text: 'of one file; then FILE becomes FILE.1 and so on',
+  },
+  'journal-files': {
+    type: 'string',
+    default: '8',
+    placeholder: 'COUNT',
+    text: 'files kept; the oldest goes',
   },
   'log-level': { type: 'string', default: 'info', placeholder: logLevels.join('|'), text: 'what is logged' },
 } as const satisfies Flags
@@ -100,17 +119,27 @@ export const serve = defineCommand({
 
 function serverOptions(values: Values<typeof flags>) {
   const tls = tlsFiles(values)
+  const journal = journalOptions(values)
   return {
     address: values.address,
     grpcPort: portFlag('grpc-port', values['grpc-port']),
     httpPort: portFlag('http-port', values['http-port']),
     ...(tls === undefined ? {} : { tls }),
+    ...(journal === undefined ? {} : { journal }),
     emission: values['dry-run'] === true ? ('current' as const) : ('target' as const),
     intervalSeconds: durationFlag('interval', values.interval),
     evaluationDelaySeconds: delayFlag('evaluation-delay', values['evaluation-delay']),
     // The queries of a tick take two turns at the client's slots; the client then says better what went wrong.
     observeDeadlineSeconds: 2 * durationFlag('prometheus-timeout', values['prometheus-timeout']) + 1,
   }
+}
+
+function journalOptions(values: Values<typeof flags>): JournalOptions | undefined {
+  const maxBytes = countFlag('journal-size', values['journal-size']) * 2 ** 20
+  const files = countFlag('journal-files', values['journal-files'])
+  return values.journal === undefined
+    ? undefined
+    : { file: values.journal, maxBytes, files, version: version() }
 }
 
 function tlsFiles(values: Values<typeof flags>): TlsFiles | undefined {

@@ -4,6 +4,8 @@ import type { TlsFiles } from '../grpc/certificates.ts'
 import { type GrpcServer, startGrpcServer } from '../grpc/server.ts'
 import { systemClock } from '../loop/clock.ts'
 import { type Decider, decideInWorker } from '../loop/decider.ts'
+import { observationDigest, targetsDigest } from '../loop/digest.ts'
+import { type Journal, type JournalOptions, openJournal } from '../loop/journal.ts'
 import {
   type PoliciesInForce,
   type PolicyFiles,
@@ -29,6 +31,7 @@ interface ServerOptions {
   readonly grpcPort: number
   readonly httpPort: number
   readonly tls?: TlsFiles
+  readonly journal?: JournalOptions
   readonly emission: Emission
   readonly intervalSeconds: number
   readonly evaluationDelaySeconds: number
@@ -80,15 +83,17 @@ export async function runServer(
   let grpc: GrpcServer | undefined
   let http: HttpServer | undefined
   let decider: Decider | undefined
+  const journal = startJournal(shared)
   try {
     grpc = await startGrpc(shared)
     http = await startHttp(shared)
     logger.info({ grpcPort: grpc.port, httpPort: http.port, emission: options.emission }, 'ready')
     decider = startDecider(shared)
-    await loopOf(shared, eyes, decider).run(signal)
+    await loopOf(shared, eyes, decider, journal).run(signal)
   } finally {
     await eyes.close()
     await decider?.close()
+    await journal?.close()
     await grpc?.stop(drainMilliseconds)
     await http?.close()
   }
@@ -126,6 +131,25 @@ function startHttp({ options, publication, store, metrics, logger, signal }: Sha
   )
 }
 
+/** A fault is said once, and once when it is over. */
+function startJournal({ options, metrics, logger }: Shared): Journal | undefined {
+  if (options.journal === undefined) return undefined
+  let faulty: string | undefined
+  return openJournal(options.journal, {
+    failed: (why) => {
+      metrics.journaled('failed')
+      if (faulty === undefined)
+        logger.error({ why }, 'the journal cannot be written; decisions go on without it')
+      faulty = why
+    },
+    written: () => {
+      metrics.journaled('written')
+      if (faulty !== undefined) logger.info({}, 'the journal is written again')
+      faulty = undefined
+    },
+  })
+}
+
 function startDecider({ metrics, logger, signal }: Shared): Decider {
   const decider = decideInWorker({
     entry: new URL(
@@ -148,6 +172,7 @@ function loopOf(
   { options, publication, store, metrics, logger, signal }: Shared,
   eyes: Eyes,
   decider: Decider,
+  journal: Journal | undefined,
 ): ControlLoop {
   const log = tickLog(logger)
   return controlLoop(
@@ -169,6 +194,11 @@ function loopOf(
       publish: (decided) => {
         metrics.decided(decided.decision)
         publication.publish(decided.decision)
+        metrics.digested(Math.round(decided.decision.at / options.intervalSeconds), {
+          targets: targetsDigest(decided.decision),
+          observation: observationDigest(decided.observation),
+        })
+        journal?.record(decided)
       },
       report: (report) => {
         metrics.ticked(figuresOf(report))

@@ -18,6 +18,12 @@ export function delayFlag(flag: string, text: string): number {
   return /^0+(ms|s|m|h)?$/.test(text) ? 0 : durationFlag(flag, text)
 }
 
+/** A whole number above 0. */
+export function countFlag(flag: string, text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
+  throw usageError(`--${flag} must be a whole number, 1 to 999999: got "${text}"`)
+}
+
 /** 0 takes any free port. */
 export function portFlag(flag: string, text: string): number {
   const port = Number(text)

@@ -7,6 +7,9 @@ export interface Metrics {
   readonly decided: (decision: Decision) => void
   readonly ticked: (tick: TickFigures) => void
   readonly queried: (query: QueryFigures) => void
+  readonly journaled: (outcome: 'written' | 'failed') => void
+  /** Of a tick, by its number on the grid. */
+  readonly digested: (tick: number, digests: Readonly<Record<'targets' | 'observation', number>>) => void
   readonly policiesLoaded: (load: PolicyLoadFigures) => void
   readonly called: (call: CallFigures) => void
   readonly streamsOpen: (count: number) => void
@@ -55,6 +58,7 @@ export function createMetrics(now: () => number, version: string): Metrics {
   return {
     decided: decisionMetrics(registry, now),
     ...loopMetrics(registry),
+    ...agreementMetrics(registry),
     ...policyMetrics(registry),
     ...grpcMetrics(registry),
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
@@ -98,7 +102,7 @@ function loopMetrics(registry: Registry): Pick<Metrics, 'ticked' | 'queried' | '
     registers: [registry],
   })
   for (const outcome of ['published', 'repeated', 'failed']) ticks.inc({ outcome }, 0)
-  for (const step of ['policies', 'observe', 'decide', 'publish']) errors.inc({ step }, 0)
+  for (const step of ['policies', 'observe', 'catchUp', 'decide', 'publish']) errors.inc({ step }, 0)
   return {
     ticked: ({ outcome, failedStep, seconds }) => {
       ticks.inc({ outcome })
@@ -107,6 +111,32 @@ function loopMetrics(registry: Registry): Pick<Metrics, 'ticked' | 'queried' | '
     },
     queried: ({ query, outcome, seconds }) => queries.observe({ query, outcome }, seconds),
     workerLost: () => workers.inc(),
+  }
+}
+
+/** Digests of so many ticks are shown at a time, so that servers scraped at different moments can be compared. */
+const digestSlots = 8
+
+function agreementMetrics(registry: Registry): Pick<Metrics, 'journaled' | 'digested'> {
+  const journal = new Counter({
+    name: 'mixscaler_journal_ticks_total',
+    help: 'Ticks by whether the journal has them; only with --journal.',
+    labelNames: ['outcome'],
+    registers: [registry],
+  })
+  const digests = new Gauge({
+    name: 'mixscaler_tick_digest',
+    help: 'Digest of what was seen and of what KEDA is told, for the latest ticks: equal on servers that agree.',
+    labelNames: ['of', 'slot'],
+    registers: [registry],
+  })
+  return {
+    journaled: (outcome) => journal.inc({ outcome }),
+    digested: (tick, { targets, observation }) => {
+      const slot = String(tick % digestSlots)
+      digests.set({ of: 'targets', slot }, targets)
+      digests.set({ of: 'observation', slot }, observation)
+    },
   }
 }
 
