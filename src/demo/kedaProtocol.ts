@@ -103,9 +103,12 @@ export interface KedaClient {
   readonly close: () => void
 }
 
+/** Over all addresses in turn, as KEDA's client does; several are written `ipv4:127.0.0.1:9090,127.0.0.1:9091`. */
+const roundRobin = JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] })
+
 /** Plaintext. Calls reject with grpc-js's ServiceError. KEDA sets no deadline; here a hung call ends after 5 s. */
 export function kedaClient(address: string): KedaClient {
-  const client = new Client(address, credentials.createInsecure())
+  const client = new Client(address, credentials.createInsecure(), { 'grpc.service_config': roundRobin })
   function call<Response extends object>(name: Method, request: object): Promise<Response> {
     const { path, requestSerialize, responseDeserialize } = methodOf<Response>(name)
     return new Promise((resolve, reject) => {

@@ -100,7 +100,7 @@ export async function ended(process: ChildProcess): Promise<number | null> {
   return code
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)

@@ -20,7 +20,8 @@ const readyMilliseconds = 20_000
 
 /** Ports are free ones unless the flags say otherwise. Rejects with its output where it does not become ready. */
 export async function startScaler(flags: readonly string[]): Promise<RealScaler> {
-  const all = [mainFile, 'serve', '--address', '127.0.0.1', '--grpc-port', '0', '--http-port', '0', ...flags]
+  const port = flags.includes('--grpc-port') ? [] : ['--grpc-port', '0']
+  const all = [mainFile, 'serve', '--address', '127.0.0.1', ...port, '--http-port', '0', ...flags]
   const child = spawn(process.execPath, all, { stdio: ['ignore', 'pipe', 'pipe'] })
   const log: Record<string, unknown>[] = []
   const { grpcPort, httpPort } = await portsOf(child, log)
