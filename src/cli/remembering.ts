@@ -7,7 +7,7 @@ import type { Clock } from '../loop/clock.ts'
 import type { Eyes } from './observing.ts'
 
 /** A first decision without all of the past is better than none. */
-const limitSeconds = 30
+const limitSeconds = 20
 
 /** Progress is said once this has passed, and then as often. */
 const quietSeconds = 2

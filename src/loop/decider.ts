@@ -25,9 +25,10 @@ interface WorkerOptions {
   readonly lost: (why: string) => void
 }
 
+/** What the worker has already, from its last answer, is not copied to it again: state and policies are the bulk. */
 interface Question {
-  readonly policies: PolicySet
-  readonly state: State
+  readonly policies: PolicySet | 'asBefore'
+  readonly state: State | 'asDecided'
   readonly observation: Observation
 }
 
@@ -37,13 +38,25 @@ type Answer =
 
 /** The worker's side: answers each question with `decide`. */
 export function answerDecisions(port: MessagePort, decide: Decide): void {
+  let inForce: PolicySet | undefined
+  let decided: State | undefined
   port.on('message', ({ policies, state, observation }: Question) => {
-    port.postMessage(answer(() => decide(policies, state, observation)))
+    const answered = answer(() => {
+      inForce = policies === 'asBefore' ? inForce : policies
+      const before = state === 'asDecided' ? decided : state
+      if (inForce === undefined || before === undefined)
+        throw new Error('the worker was never told the state')
+      return decide(inForce, before, observation)
+    })
+    decided = answered.kind === 'decided' ? answered.decided.state : undefined
+    port.postMessage(answered)
   })
 }
 
 export function decideInWorker(options: WorkerOptions): Decider {
   let worker: Worker | undefined = start()
+  /** What the worker of now holds after its last answer. */
+  let held: { readonly worker: Worker; readonly policies: PolicySet; readonly state: State } | undefined
 
   function start(): Worker {
     const resourceLimits = { maxOldGenerationSizeMb: options.memoryLimitMebibytes }
@@ -69,9 +82,17 @@ export function decideInWorker(options: WorkerOptions): Decider {
   return {
     decide: async (policies, state, observation) => {
       worker ??= start()
-      const received = await ask(worker, { policies, state, observation }, options.limitSeconds)
+      const asked = worker
+      const question: Question = {
+        policies: held?.worker === asked && held.policies === policies ? 'asBefore' : policies,
+        state: held?.worker === asked && held.state === state ? 'asDecided' : state,
+        observation,
+      }
+      held = undefined
+      const received = await ask(asked, question, options.limitSeconds)
       switch (received.kind) {
         case 'decided':
+          held = { worker: asked, policies, state: received.decided.state }
           return received.decided
         case 'failed':
           throw new Error(received.why)

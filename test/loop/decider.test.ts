@@ -1,6 +1,6 @@
 // Decisions in a real worker thread, and what is left when the worker is not.
 import { afterEach, expect, test } from 'vitest'
-import { emptyState } from '../../src/core/state.ts'
+import { emptyState, type State } from '../../src/core/state.ts'
 import { type Decider, decideInWorker } from '../../src/loop/decider.ts'
 import { decisionOf, observationAt, policyOf, policySetOf } from './values.ts'
 
@@ -25,12 +25,31 @@ function decider(limitSeconds: number) {
       ...observationAt(at),
       warnings: order === undefined ? [] : [order],
     })
-  return { lost, decide, close: started.close }
+  return { started, lost, decide, close: started.close }
 }
 
 test('a worker decides what this thread would decide', async () => {
   const { decide } = decider(20)
   expect(await decide(1005)).toEqual({ decision: decisionOf(policies, 1005, 2), state: emptyState })
+})
+
+test('what the worker holds already counts as if it were told again, and only while it holds it', async () => {
+  const { started } = decider(20)
+  const told = (target: number): State => ({ ...emptyState, variants: { v: { target, plannedAt: 1 } } })
+  const ask = async (state: State, order?: string) => {
+    const warnings = order === undefined ? [] : [order]
+    return (await started.decide(policies, state, { ...observationAt(1005), warnings })).state
+  }
+  const first = await ask(told(1))
+  expect(first).toEqual(told(1))
+  expect(await ask(first)).toEqual(told(1)) // held by the worker
+  expect(await ask(told(2))).toEqual(told(2))
+  const third = await ask(told(3))
+  await expect(ask(third, 'throw')).rejects.toThrow()
+  expect(await ask(third)).toEqual(told(3)) // dropped when it failed
+  const last = await ask(third)
+  await expect(ask(last, 'exit')).rejects.toThrow()
+  expect(await ask(last)).toEqual(told(3)) // a worker that knows nothing
 })
 
 test('a decision that throws fails its tick; the worker lives on', async () => {

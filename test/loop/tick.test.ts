@@ -236,3 +236,45 @@ test('a report says how long the tick and its steps took', async () => {
   await clock.advance(2)
   expect((await ticked).seconds).toEqual({ whole: 2, observe: 2, decide: 0 })
 })
+
+test('a tick runs the evaluation delay after the instant that it looks at', async () => {
+  const { clock, ports, reports } = world(1006)
+  const stop = running(controlLoop(ports, { ...options, evaluationDelaySeconds: 2 }))
+  await clock.advance(0.5)
+  expect(outcomes(reports)).toEqual(['990 published'])
+  await clock.advance(1)
+  expect(outcomes(reports)).toEqual(['990 published', '1005 published'])
+  await stop()
+})
+
+test('what is known, and under which policies, is asked to be brought up to the tick before each decision', async () => {
+  const asked: unknown[] = []
+  const { ports, states } = world(1005)
+  const caught: State = { ...emptyState, variants: { v: { target: 4, plannedAt: 990 } } }
+  const loop = controlLoop(
+    {
+      ...ports,
+      catchUp: async ({ at, known }) => {
+        asked.push([at, known?.decidedAt, known?.policies])
+        return caught
+      },
+    },
+    options,
+  )
+  await loop.tick(1005, never)
+  await loop.tick(1050, never)
+  expect(asked).toEqual([
+    [1005, undefined, undefined],
+    [1050, 1005, policies],
+  ])
+  expect(states).toEqual([caught, caught])
+})
+
+test('where nothing can be observed there is nothing to catch up for', async () => {
+  const { ports, reports } = world(1005, {
+    observe: () => Promise.reject(new Error('Prometheus answers no query')),
+    catchUp: () => Promise.reject(new Error('asked for the past')),
+  })
+  await controlLoop(ports, options).tick(1005, never)
+  expect(reports[0]?.outcome).toMatchObject({ kind: 'failed', step: 'observe' })
+})

@@ -327,3 +327,47 @@ describe('giving up and refusing to start', () => {
     )
   })
 })
+
+describe('a range', () => {
+  const span = { from: 1_760_000_000, until: 1_760_000_120, stepSeconds: 60 }
+  const matrix = (...values: unknown[]) => ({
+    status: 'success',
+    data: { resultType: 'matrix', result: [{ metric: { pod: 'a' }, values }] },
+  })
+  const range = async (reply: Reply) => {
+    const { client, server } = await scene([reply])
+    return { server, answer: client.range('up', span, new AbortController().signal) }
+  }
+
+  it('is asked for by its ends and step, and read with its gaps and infinities', async () => {
+    const { server, answer } = await range(json(matrix([1_760_000_000, '1'], [1_760_000_120, '+Inf'])))
+    expect((await answer).series).toEqual([
+      {
+        labels: { pod: 'a' },
+        samples: [
+          { at: 1_760_000_000, value: 1 },
+          { at: 1_760_000_120, value: Number.POSITIVE_INFINITY },
+        ],
+      },
+    ])
+    expect(server.asked[0]?.path).toBe('/api/v1/query_range')
+    expect(Object.fromEntries(server.asked[0]?.form ?? [])).toMatchObject({
+      query: 'up',
+      start: '1760000000',
+      end: '1760000120',
+      step: '60',
+      partial_response: 'false',
+    })
+  })
+
+  it('that is no matrix, or whose samples are malformed, is a bad answer', async () => {
+    for (const reply of [json(vector([{}, '1'])), json(matrix([1, 2])), json(matrix('x'))]) {
+      expect((await failure((await range(reply)).answer)).failure).toBe('badAnswer')
+    }
+  })
+
+  it('that is refused says why, in the words that an instant is refused with', async () => {
+    const { answer } = await range(json(refused('invalid parameter "query": 1:1: parse error'), 400))
+    expect(await failure(answer)).toMatchObject({ failure: 'refused', message: '1:1: parse error' })
+  })
+})

@@ -84,6 +84,11 @@ export class Answers {
     return [...this.byTick.values()].filter((given) => given.has(index)).length
   }
 
+  /** Every different set of answers: agreement on a constant would prove nothing. */
+  get targets(): ReadonlySet<string> {
+    return new Set([...this.byTick.values()].flatMap((given) => [...given.values()].map((all) => all.join())))
+  }
+
   /** The ticks for which more than one server was heard, and how many values differed from the first one's. */
   get compared(): {
     readonly ticks: number
