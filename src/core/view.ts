@@ -116,16 +116,13 @@ export function look(
       const { at } = observation
       const hidden = unseen.map(({ variant }) => variant)
       const past = state.classes[trafficClass.id]?.forecast
-      // Memory holds demand as it was: a what-if multiplies what came, what comes and what is held alike. Where nothing
-      // is remembered, the assumed spread is that of the demand asked about.
+      // Where nothing is remembered, the assumed spread is that of the demand asked about.
       const factor = policy.demandFactor ?? 1
       const ahead =
         factor > 0 && past !== undefined
           ? times(lookAhead(policy, trafficClass, hidden, past, at, requestsPerSecond / factor), factor)
           : lookAhead(policy, trafficClass, hidden, past, at, requestsPerSecond)
-      const window = windowOf(trafficClass, state)
-        .filter((entry) => entry.at >= memory.since)
-        .map((entry) => ({ ...entry, requestsPerSecond: factor * entry.requestsPerSecond }))
+      const window = windowOf(policy, trafficClass, state).filter((entry) => entry.at >= memory.since)
       const planned = plannedFor(requestsPerSecond, ahead)
       const hold = policy.behavior.scaleDownHoldSeconds
       return { requestsPerSecond, ahead, window: remember(window, planned, at, hold) }
@@ -187,7 +184,7 @@ function withStandIns(
   for (const trafficClass of policy.classes) {
     const asked = measured[trafficClass.id]
     if (asked === undefined) continue
-    const window = windowOf(trafficClass, state)
+    const window = windowOf(policy, trafficClass, state)
     const newest = window.at(-1)
     const why = asked.requestsPerSecond
     known[trafficClass.id] =
@@ -198,8 +195,13 @@ function withStandIns(
   return known
 }
 
-function windowOf({ id }: TrafficClass, state: State): readonly PeakAt[] {
-  return state.classes[id]?.demand ?? []
+/** Memory holds demand as it was: a what-if multiplies what came, what comes and what is held alike. */
+function windowOf(policy: ScalingPolicy, { id }: TrafficClass, state: State): readonly PeakAt[] {
+  const factor = policy.demandFactor ?? 1
+  const window = state.classes[id]?.demand ?? []
+  return factor === 1
+    ? window
+    : window.map((entry) => ({ ...entry, requestsPerSecond: factor * entry.requestsPerSecond }))
 }
 
 /**

@@ -163,8 +163,9 @@ export function prometheusObserver(
           const answer = { kind: 'rows', rows: pastRows((await range(text)).series) } as const
           return { answer, permanent: false }
         } catch (error) {
-          // An author's mistake leaves its class without a past; anything else fails all of it.
-          if (error instanceof PrometheusError && error.failure !== 'refused') throw error
+          // An author's mistake leaves its class without a past; anything else fails all of it, too large a part above all.
+          if (error instanceof PrometheusError && (error.failure !== 'refused' || isTooLarge(error)))
+            throw error
           return unanswered(error)
         }
       }),
@@ -196,6 +197,11 @@ export function ownPast(client: PrometheusClient, matchers: ObserveOptions['matc
       return instantsOf(span).map((_, index) => recordedReplicas(rows.get(index) ?? []))
     },
   }
+}
+
+/** Prometheus' limits on points and samples, and those of its kin, in their words. */
+function isTooLarge({ message }: PrometheusError): boolean {
+  return /too many|exceed|limit/i.test(message)
 }
 
 function unanswered(error: unknown): { readonly answer: Answer; readonly permanent: boolean } {

@@ -60,8 +60,8 @@ beforeAll(async () => {
   )
   prometheus = await startPrometheus(scrapeListed(fleet.targetsUrl, 1))
   const flags = ['--policy', directory, '--prometheus', prometheus.url, '--kubernetes', 'off']
-  scalers = await startScalers(3, [
-    ...[...flags, '--interval', '1s', '--window', '6s', '--max-sample-age', '5s', '--evaluation-delay', '1s'],
+  scalers = await startScalers(3, 1, [
+    ...[...flags, '--window', '6s', '--max-sample-age', '5s', '--evaluation-delay', '1s'],
   ])
 }, 60_000)
 
@@ -79,8 +79,7 @@ describe('several servers', () => {
       while (!until()) {
         fleet.advance()
         for (let index = 0; index < scalers.count; index++) {
-          const answered = await scalers.ask(index, [ref])
-          if (answered !== undefined) answers.add(index, answered)
+          answers.add(index, await scalers.ask(index, [ref]))
         }
         await sleep(100)
       }

@@ -16,7 +16,7 @@ export interface RealScaler {
 
 export const mainFile = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
-const readyMilliseconds = 20_000
+const readyMilliseconds = 60_000
 
 /** Ports are free ones unless the flags say otherwise. Rejects with its output where it does not become ready. */
 export async function startScaler(flags: readonly string[]): Promise<RealScaler> {

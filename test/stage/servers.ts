@@ -12,23 +12,39 @@ export interface ScalerSet {
   readonly isUp: (index: number) => boolean
   readonly kill: (index: number) => void
   readonly start: (index: number) => Promise<void>
-  /** What one server answers, by ref, and for which tick; undefined where it has no answer, or was in between two. */
-  readonly ask: (index: number, refs: readonly ScaledObjectRef[]) => Promise<Answered | undefined>
+  /** What one server answers for which tick, a hundred refs at a time; those without an answer, or in between two ticks, left out. */
+  readonly ask: (index: number, refs: readonly ScaledObjectRef[]) => Promise<readonly Answered[]>
   readonly log: (index: number) => RealScaler['log']
   readonly stop: () => Promise<void>
 }
 
 export interface Answered {
   readonly at: number
+  /** Which of the refs the first value is for. */
+  readonly first: number
   readonly values: readonly number[]
+  /** Digest of what was seen at that tick, where it is told. */
+  readonly saw: string | undefined
 }
 
-export async function startScalers(count: number, flags: readonly string[]): Promise<ScalerSet> {
+const refsAtATime = 100
+
+export async function startScalers(
+  count: number,
+  intervalSeconds: number,
+  flags: readonly string[],
+): Promise<ScalerSet> {
   const ports = await Promise.all(Array.from({ length: count }, freePort))
   const clients = ports.map((port) => kedaClient(`127.0.0.1:${port}`))
   const running: (RealScaler | undefined)[] = ports.map(() => undefined)
   const start = async (index: number): Promise<void> => {
-    running[index] = await startScaler([...flags, '--grpc-port', String(ports[index])])
+    running[index] = await startScaler([
+      ...flags,
+      '--interval',
+      `${intervalSeconds}s`,
+      '--grpc-port',
+      String(ports[index]),
+    ])
   }
   await Promise.all(ports.map((_, index) => start(index)))
   return {
@@ -42,14 +58,28 @@ export async function startScalers(count: number, flags: readonly string[]): Pro
     start,
     ask: async (index, refs) => {
       const [scaler, client] = [running[index], clients[index]]
-      if (scaler === undefined || client === undefined) return undefined
+      const answered: Answered[] = []
+      if (scaler === undefined || client === undefined) return answered
       try {
-        const before = await tickOf(scaler)
-        const values = await Promise.all(refs.map((ref) => valueFor(client, ref)))
-        return before !== undefined && before === (await tickOf(scaler)) ? { at: before, values } : undefined
+        let before = await tickOf(scaler)
+        for (let first = 0; first < refs.length; first += refsAtATime) {
+          const some = refs.slice(first, first + refsAtATime)
+          const values = await Promise.all(some.map((ref) => valueFor(client, ref)))
+          const after = await tickOf(scaler)
+          if (before !== undefined && before === after)
+            answered.push({ at: before, first, values, saw: undefined })
+          before = after
+        }
+        const saw = await digests(scaler)
+        if (before !== undefined && before === (await tickOf(scaler))) {
+          const slot = Math.round(before / intervalSeconds) % 8
+          const at = before
+          return answered.map((some) => (some.at === at ? { ...some, saw: saw.get(slot) } : some))
+        }
       } catch {
-        return undefined // killed meanwhile, or nothing decided yet
+        // Killed meanwhile, or nothing decided yet: what was heard before that counts.
       }
+      return answered
     },
     log: (index) => running[index]?.log ?? [],
     stop: async () => {
@@ -64,56 +94,81 @@ async function tickOf({ httpUrl }: RealScaler): Promise<number | undefined> {
   return answer.ok ? ((await answer.json()) as { readonly at: number }).at : undefined
 }
 
+/** Of observations, by slot: the metric that operators compare servers by. */
+async function digests({ httpUrl }: RealScaler): Promise<ReadonlyMap<number, string>> {
+  const text = await (await fetch(`${httpUrl}/metrics`)).text()
+  const lines = text.matchAll(/^mixscaler_tick_digest\{of="observation",slot="(\d)"\} (\d+)$/gm)
+  return new Map([...lines].map(([, slot, value]) => [Number(slot), value ?? '']))
+}
+
 async function valueFor(client: KedaClient, ref: ScaledObjectRef): Promise<number> {
   const [value] = await client.getMetrics(ref, '')
   if (value === undefined) throw new Error('no value')
   return value.metricValue
 }
 
-/** Answers by tick: all that were given for one are to be the same. */
-export class Answers {
-  private readonly byTick = new Map<number, Map<number, readonly number[]>>()
+export interface Compared {
+  readonly ticks: number
+  readonly values: number
+  /** By tick: sentences. */
+  readonly disagreements: readonly { readonly at: number; readonly text: string }[]
+}
 
-  add(index: number, { at, values }: Answered): void {
-    const given = this.byTick.get(at) ?? new Map<number, readonly number[]>()
-    this.byTick.set(at, given.set(index, values))
+/** Answers by tick and ref: all that were given for one are to be the same. */
+export class Answers {
+  private readonly byTick = new Map<number, Map<number, Map<number, number>>>()
+  private readonly saw = new Map<number, Map<number, string>>()
+
+  add(index: number, some: readonly Answered[]): void {
+    for (const { at, first, values, saw } of some) {
+      if (saw !== undefined) this.saw.set(at, (this.saw.get(at) ?? new Map<number, string>()).set(index, saw))
+      const byRef = this.byTick.get(at) ?? new Map<number, Map<number, number>>()
+      this.byTick.set(at, byRef)
+      values.forEach((value, i) => {
+        const given = byRef.get(first + i) ?? new Map<number, number>()
+        byRef.set(first + i, given.set(index, value))
+      })
+    }
   }
 
   /** For how many ticks a server was heard. */
   heardOf(index: number): number {
-    return [...this.byTick.values()].filter((given) => given.has(index)).length
+    return [...this.byTick.values()].filter((byRef) => [...byRef.values()].some((given) => given.has(index)))
+      .length
   }
 
-  /** Every different set of answers: agreement on a constant would prove nothing. */
-  get targets(): ReadonlySet<string> {
-    return new Set([...this.byTick.values()].flatMap((given) => [...given.values()].map((all) => all.join())))
+  /** Agreement on a constant would prove nothing: how many different values each ref was given, added up. */
+  get different(): number {
+    const values = new Map<number, Set<number>>()
+    for (const byRef of this.byTick.values()) {
+      for (const [ref, given] of byRef)
+        values.set(ref, new Set([...(values.get(ref) ?? []), ...given.values()]))
+    }
+    return [...values.values()].reduce((sum, { size }) => sum + size, 0)
   }
 
-  /** The ticks for which more than one server was heard, and how many values differed from the first one's. */
-  get compared(): {
-    readonly ticks: number
-    readonly values: number
-    readonly disagreements: readonly string[]
-  } {
-    const disagreements: string[] = []
-    let ticks = 0
-    let compared = 0
-    for (const [at, given] of this.byTick) {
-      const [first, ...others] = [...given]
-      if (first === undefined || others.length === 0) continue
-      ticks += 1
-      for (const [index, values] of others) {
-        values.forEach((value, i) => {
-          compared += 1
-          if (value !== first[1][i]) {
-            disagreements.push(
-              `tick ${at}, ref ${i}: server ${first[0]} says ${first[1][i]}, server ${index} ${value}`,
-            )
-          }
-        })
+  /** Ticks at which two servers are known to have seen different worlds: there they may differ. */
+  get differentViews(): ReadonlySet<number> {
+    return new Set([...this.saw].filter(([, views]) => new Set(views.values()).size > 1).map(([at]) => at))
+  }
+
+  /** What more than one server was heard on. */
+  get compared(): Compared {
+    const disagreements: { at: number; text: string }[] = []
+    const ticks = new Set<number>()
+    let values = 0
+    for (const [at, byRef] of this.byTick) {
+      for (const [ref, given] of byRef) {
+        if (given.size < 2) continue
+        ticks.add(at)
+        values += given.size - 1
+        if (new Set(given.values()).size > 1) {
+          const said = [...given].map(([index, value]) => `server ${index} says ${value}`)
+          disagreements.push({ at, text: `tick ${at}, ref ${ref}: ${said.join(', ')}` })
+        }
       }
     }
-    return { ticks, values: compared, disagreements }
+    return { ticks: ticks.size, values, disagreements }
   }
 }
 
