@@ -144,9 +144,9 @@ describe.each([
           expect(own.objective).toBeCloseTo(other.objective, 5)
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     )
-  })
+  }, 60_000)
 })
 
 /** A covering problem whose relaxation is far from its optimum. */
