@@ -152,6 +152,12 @@ export class Answers {
     return new Set([...this.saw].filter(([, views]) => new Set(views.values()).size > 1).map(([at]) => at))
   }
 
+  /** Ticks at which several servers are known to have seen the same: there they must not differ. */
+  get sameViews(): ReadonlySet<number> {
+    const alike = [...this.saw].filter(([, views]) => views.size > 1 && new Set(views.values()).size === 1)
+    return new Set(alike.map(([at]) => at))
+  }
+
   /** What more than one server was heard on. */
   get compared(): Compared {
     const disagreements: { at: number; text: string }[] = []
