@@ -62,7 +62,14 @@ async function run(): Promise<void> {
     for (const world of worlds) world.advance(Math.max(now(), world.fleet.nowSeconds))
   }
   const fleets = worlds.map(({ fleet }) => fleet)
-  const exposition = await startExpositionServer({ fleets, flavour: 'v1', epochSeconds, advance, port: 0 })
+  const exposition = await startExpositionServer({
+    fleets,
+    flavour: 'v1',
+    gateway: 'inferenceGateway',
+    epochSeconds,
+    advance,
+    port: 0,
+  })
   const prometheus = await startPrometheus(scrapeListed(exposition.targetsUrl, 1))
   const scalers = await startScalers(Number(values.servers), Math.max(1, Math.round(15 / speed)), [
     ...['--policy', directory, '--prometheus', prometheus.url, '--kubernetes', 'off'],

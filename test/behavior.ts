@@ -12,4 +12,5 @@ export const behavior: Behavior = {
   stalenessBudgetSeconds: 120,
   sloMargin: 0.95,
   maxLoad: 0.9,
+  zero: { afterSeconds: 600 },
 }

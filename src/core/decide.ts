@@ -10,6 +10,7 @@ import { settle } from './settle.ts'
 import type { State } from './state.ts'
 import type { Tools } from './tools.ts'
 import { byUrgency, look } from './view.ts'
+import { decisionWarnings } from './warn.ts'
 
 export interface Decided {
   readonly decision: Decision
@@ -33,7 +34,7 @@ export function decide(policies: PolicySet, state: State, observation: Observati
       at: observation.at,
       policies: decisions,
       costPerHour: fleetCost(decisions),
-      warnings: observation.warnings,
+      warnings: [...observation.warnings, ...decisionWarnings(decisions)],
     },
     state: {
       format: 'mixscaler-state/1',

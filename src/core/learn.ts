@@ -35,6 +35,7 @@ export function learn(
       const forecast = remembered(
         policy,
         trafficClass,
+        asked.readAt,
         hidden,
         past?.forecast,
         at,

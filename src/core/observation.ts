@@ -41,6 +41,15 @@ export interface VariantSignals {
   readonly kvUsage: Reading
   /** KV cache of one replica, tokens. */
   readonly kvTokensPerReplica: Reading
+  /** First tokens per second just now: the finest view of arrivals that engines give. Absent in older recordings. */
+  readonly arrivingNow?: Reading<ShortRate>
+}
+
+/** A rate over a window of seconds rather than a minute: what shows how bursty arrivals are. */
+export interface ShortRate {
+  readonly requestsPerSecond: number
+  /** From the first to the last sample of the window: what the scrape interval allows. */
+  readonly seconds: number
 }
 
 export interface ReplicaCounts {
@@ -63,8 +72,26 @@ export interface UnschedulableReplicas {
   readonly why: string
 }
 
-/** Answers to the queries of the policy's author; absent keys were not asked for. */
+/** Answers to the queries of the policy's author, or what a gateway says; absent keys were not asked for. */
 export interface ClassSignals {
   readonly requestsPerSecond?: Reading
   readonly backlogTokens?: Reading
+  readonly gateway?: Reading<GatewaySignals>
+}
+
+/** One class at its gateway, over the pods of the gateway; missing as a whole where the gateway cannot be read. */
+export interface GatewaySignals {
+  /** Handed to engines, or turned away, where the gateway counts both in one. */
+  readonly passedPerSecond: number
+  /** Turned away without being counted above: they arrived all the same. */
+  readonly rejectedPerSecond: number
+  /** Requests that wait at the gateway, and d(waiting)/dt. */
+  readonly queued: number
+  readonly queueGrowthPerSecond: number
+  /** Whether the gateway has counted any request of the class since it started. */
+  readonly counted: 'some' | 'none'
+  readonly arrivingNow: Reading<ShortRate>
+  /** Tokens per request, where the gateway measures them. */
+  readonly promptTokens: Reading<Histogram>
+  readonly outputTokens: Reading<Histogram>
 }

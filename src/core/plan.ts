@@ -3,8 +3,8 @@ import type { Gpus } from './inventory.ts'
 import { type FleetModel, planFleet } from './optimize/fleet.ts'
 import { held } from './optimize/hold.ts'
 import type { MixFailure, MixPlan, MixPool, MixProblem } from './optimize/mix.ts'
-import type { ClassId, PolicyId, VariantId } from './policy.ts'
-import { rateOf } from './sizing.ts'
+import { type ClassId, type PolicyId, serves, type Variant, type VariantId } from './policy.ts'
+import { makesAWhole, rateOf } from './sizing.ts'
 import { highest } from './stabilize/hold.ts'
 import type { Tools } from './tools.ts'
 import type { PolicyView } from './view.ts'
@@ -20,8 +20,8 @@ export interface PolicyPlan {
  */
 const switchingHorizonSeconds = 900
 
-/** An engine cannot report requests that no replica receives: such a class keeps one replica somewhere. */
-const leastEngineDemand = 1e-3
+/** Enough to keep one replica somewhere, and too little to ask for a second. */
+const leastDemand = 1e-3
 
 /** Policies are planned apart where their pools hold all of it, together where they do not. */
 export function plans(
@@ -47,12 +47,11 @@ export function plans(
 
 function problemOf(view: PolicyView): MixProblem {
   const { behavior } = view.policy
-  const classes = [...view.demand].map(([trafficClass, { window }]) => ({
+  const classes = [...view.demand].map(([trafficClass, { window, keepsOne }]) => ({
     id: trafficClass.id,
     priority: trafficClass.priority,
     requestsPerSecond:
-      Math.max(highest(window), trafficClass.demand.kind === 'engine' ? leastEngineDemand : 0) *
-      (1 + behavior.headroom),
+      Math.max(highest(window), keepsOne === undefined ? 0 : leastDemand) * (1 + behavior.headroom),
     tolerant: trafficClass.serviceLevel.kind === 'latencyTolerant',
   }))
   const byClass = new Map([...view.demand.keys()].map((trafficClass) => [trafficClass.id, trafficClass]))
@@ -67,7 +66,7 @@ function problemOf(view: PolicyView): MixProblem {
       gpusPerReplica: variant.accelerator.countPerReplica,
       costPerHour: variant.costPerHour,
       min: variant.replicas.min,
-      max: variant.replicas.max,
+      max: mostReplicas(view, variant, coming),
       current: coming,
       startCost: (variant.costPerHour * variant.startupSeconds) / switchingHorizonSeconds,
       maxShare: variant.maxShare,
@@ -85,6 +84,31 @@ function problemOf(view: PolicyView): MixProblem {
       return rateOf(view.capacityOf(trafficClass, variant, replicas))
     },
   }
+}
+
+/** Woken from zero, a class waits for no slow variant where a fast one can start; both are planned with once one is there. */
+function mostReplicas(view: PolicyView, variant: Variant, coming: number): number {
+  const { startWithinSeconds } = view.policy.behavior.zero
+  if (startWithinSeconds === undefined || variant.startupSeconds <= startWithinSeconds)
+    return variant.replicas.max
+  const waking = [...view.demand.keys()].some((trafficClass) => {
+    const serving = view.seen.filter((seen) => serves(seen.variant, trafficClass))
+    return (
+      serves(variant, trafficClass) &&
+      trafficClass.serviceLevel.kind === 'interactive' &&
+      serving.every((seen) => seen.ready === 0) &&
+      startInTime(serving, startWithinSeconds)
+    )
+  })
+  return waking ? Math.max(variant.replicas.min, coming) : variant.replicas.max
+}
+
+/** A whole engine, or a pair, among those that start in time. */
+function startInTime(serving: PolicyView['seen'], startWithinSeconds: number): boolean {
+  const fast = serving
+    .map(({ variant }) => variant)
+    .filter(({ startupSeconds, replicas }) => startupSeconds <= startWithinSeconds && replicas.max > 0)
+  return makesAWhole(fast)
 }
 
 /** What the plans of the others leave of each pool. */

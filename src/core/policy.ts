@@ -31,6 +31,19 @@ export type DemandSource =
   | { readonly kind: 'engine' }
   /** PromQL of the policy's author: requests per second, and for tolerant classes the waiting tokens. */
   | { readonly kind: 'query'; readonly requestsPerSecond?: string; readonly backlogTokens?: string }
+  /** What a gateway counts in front of the engines: it exists at zero replicas too. */
+  | GatewaySource
+
+export interface GatewaySource {
+  readonly kind: 'gateway'
+  readonly gateway: GatewayKind
+  /** Where the gateway runs. */
+  readonly namespace: string
+  /** Labels of the gateway's series that tell this class from others; empty: all of the model's. */
+  readonly match: Readonly<Record<string, string>>
+}
+
+export type GatewayKind = 'inferenceGateway' | 'productionStack' | 'dynamo' | 'kserve'
 
 /** Mean lengths assumed until the histograms have something to say. Tokens per request. */
 export interface AssumedShape {
@@ -71,6 +84,8 @@ export interface Accelerator {
 
 /** What the engine was started with. Absent: read from the metrics, else the engine's default. */
 export interface EngineLimits {
+  /** API server processes of one replica (vLLM --api-server-count); absent: 1. */
+  readonly apiServers?: number
   readonly maxNumSeqs?: number
   readonly maxNumBatchedTokens?: number
   readonly kvTokens?: number
@@ -93,6 +108,8 @@ export interface Variant {
   /** Dollars (or any one currency) per replica and hour. */
   readonly costPerHour: number
   readonly replicas: ReplicaBounds
+  /** As the policy states them, where a schedule has put others in their place. Not a field of the YAML. */
+  readonly statedReplicas?: ReplicaBounds
   readonly startupSeconds: number
   readonly engine: EngineLimits
   readonly profile: Profile
@@ -133,6 +150,49 @@ export interface Behavior {
   readonly sloMargin: number
   /** No replica is planned above this share of its saturation rate. */
   readonly maxLoad: number
+  readonly zero: ZeroRule
+}
+
+/** Interactive classes alone: work with deadlines needs no replica that waits for it. */
+export interface ZeroRule {
+  /** The last replica of a class goes once no demand has been proven for this long. */
+  readonly afterSeconds: number
+  /** From zero, only variants whose start-up is at most this are started, where there is one. Absent: any. */
+  readonly startWithinSeconds?: number
+}
+
+/** What the policy's author knows ahead of time. */
+export interface Schedule {
+  /** For people: `schedule office-hours`, `event launch`. */
+  readonly title: string
+  readonly when: ScheduleWindow
+  /** Targets stay as they are. */
+  readonly hold: boolean
+  readonly replicas: Readonly<Record<VariantId, Partial<ReplicaBounds>>>
+  readonly demand: Readonly<Record<ClassId, ScheduledDemand>>
+}
+
+export type ScheduleWindow =
+  /** Seconds since the epoch; `untilSecond` is outside. */
+  | { readonly kind: 'once'; readonly fromSecond: number; readonly untilSecond: number }
+  /** Wall-clock time of a zone: seconds of the day on which it begins; beyond 86,400 it ends on the next. */
+  | {
+      readonly kind: 'weekly'
+      /** 0 is Sunday. */
+      readonly days: readonly number[]
+      readonly fromSecond: number
+      readonly untilSecond: number
+      readonly zone: ZoneOffsets
+    }
+
+/** A time zone as data: local time is UTC plus the last offset whose `since` has passed. Never empty, oldest first. */
+export type ZoneOffsets = readonly { readonly since: number; readonly seconds: number }[]
+
+export interface ScheduledDemand {
+  /** Requests per second to plan for at least. */
+  readonly atLeastPerSecond?: number
+  /** Times the demand from before the window. */
+  readonly factor?: number
 }
 
 export interface ScalingPolicy {
@@ -145,6 +205,7 @@ export interface ScalingPolicy {
   readonly classes: readonly TrafficClass[]
   readonly variants: readonly Variant[]
   readonly behavior: Behavior
+  readonly schedules?: readonly Schedule[]
   /** Plan for this many times what is observed; absent: 1. Not a field of the YAML: what-ifs set it. */
   readonly demandFactor?: number
 }
@@ -164,6 +225,6 @@ export interface PolicySet {
 }
 
 /** Whether a variant may serve a class at all. */
-export function serves(variant: Variant, trafficClass: TrafficClass): boolean {
+export function serves(variant: Variant, trafficClass: Pick<TrafficClass, 'name'>): boolean {
   return variant.classes === undefined || variant.classes.includes(trafficClass.name)
 }

@@ -1,6 +1,7 @@
 // Why a number is what it is, as data. Text is made here once, so that the table, the log, the page and
 // the API say the same sentence.
 import type { LimitedBy } from './capacity/question.ts'
+import type { KeepsOne } from './demand/idle.ts'
 import type { MissingReason } from './reading.ts'
 
 export type Reason =
@@ -19,6 +20,45 @@ export type Reason =
       readonly perReplica: number
       readonly limitedBy: LimitedBy
     }
+  | {
+      readonly kind: 'schedule'
+      readonly schedule: string
+      readonly class: string
+      readonly requestsPerSecond: number
+      /** 0: its window is open. */
+      readonly opensInSeconds: number
+    }
+  | {
+      readonly kind: 'scheduledBounds'
+      readonly schedules: readonly string[]
+      readonly min: number
+      readonly max: number
+    }
+  | { readonly kind: 'scheduleHold'; readonly schedule: string }
+  | {
+      readonly kind: 'keepsOne'
+      readonly class: string
+      readonly why: KeepsOne
+      readonly afterSeconds: number
+    }
+  | { readonly kind: 'fromZero'; readonly class: string }
+  | { readonly kind: 'gatewayUnseen'; readonly class: string; readonly missing: MissingReason }
+  | {
+      readonly kind: 'bursty'
+      readonly class: string
+      readonly dispersion: number
+      readonly seconds: number
+      /** Nearly all requests arrive while the rate is below this. */
+      readonly requestsPerSecond: number
+    }
+  /** For each API server of a replica. */
+  | {
+      readonly kind: 'frontEnd'
+      readonly requestsPerSecond: number
+      readonly tokensPerSecond: number
+      readonly apiServers: number
+    }
+  | { readonly kind: 'holdPair'; readonly wanted: number; readonly other: 'prefill' | 'decode' }
   | { readonly kind: 'cannotServe'; readonly class: string; readonly why: string }
   | { readonly kind: 'atMin'; readonly min: number }
   | { readonly kind: 'atMax'; readonly max: number }
@@ -101,6 +141,28 @@ export function sentence(reason: Reason): string {
       return `a replica of ${reason.class} ordered now is ready in ${duration(reason.horizonSeconds)}: by then ${rate(reason.requestsPerSecond)} at the ${percent(reason.quantile)} quantile`
     case 'carries':
       return `carries ${percent(reason.share)} of ${reason.class} at ${rate(reason.perReplica)} per replica, limited by ${limitName(reason.limitedBy)}`
+    case 'schedule':
+      return `${reason.schedule} asks for ${rate(reason.requestsPerSecond)} of ${reason.class}${
+        reason.opensInSeconds > 0 ? `: it begins in ${duration(reason.opensInSeconds)}` : ''
+      }`
+    case 'scheduledBounds':
+      return `${reason.schedules.join(' and ')}: between ${reason.min} and ${reason.max} replicas`
+    case 'scheduleHold':
+      return `${reason.schedule} holds every target`
+    case 'keepsOne':
+      return reason.why === 'blindAtZero'
+        ? `one replica stays for ${reason.class}: engines cannot report requests that no replica receives`
+        : `one replica stays for ${reason.class} until ${duration(reason.afterSeconds)} without demand are proven`
+    case 'fromZero':
+      return `${reason.class} has demand and nothing is ready: it is started from zero`
+    case 'gatewayUnseen':
+      return `the demand of ${reason.class} is read from its engines: its gateway cannot be read (${missingName(reason.missing)})`
+    case 'bursty':
+      return `arrivals of ${reason.class} vary ${reason.dispersion.toFixed(0)} times as much as Poisson ones over ${duration(reason.seconds)}: sizing cannot be trusted; minimums that carry ${rate(reason.requestsPerSecond)} would take nearly all of them`
+    case 'frontEnd':
+      return `each API server would pass on ${rate(reason.requestsPerSecond)} and ${reason.tokensPerSecond.toFixed(0)} tokens/s, with ${reason.apiServers} per replica: above 100 req/s or 10000 tokens/s it may be the limit before the engine`
+    case 'holdPair':
+      return `goes to ${reason.wanted} only together with its ${reason.other} side`
     case 'cannotServe':
       return `cannot serve ${reason.class}: ${reason.why}`
     case 'atMin':

@@ -1,6 +1,7 @@
 // From the plan of one policy to what is emitted for it, with the reasons, and to what is remembered.
 import { attainment } from './attainment.ts'
 import type { ClassDecision, CostPerHour, PolicyDecision, VariantDecision } from './decision.ts'
+import type { Burstiness } from './demand/burst.ts'
 import { carriedBy } from './demand/supply.ts'
 import type { Forecast } from './forecast/forecast.ts'
 import type { Observation, ReplicaCounts } from './observation.ts'
@@ -13,6 +14,7 @@ import { isMissing, missing, type Reading } from './reading.ts'
 import type { Reason } from './reason.ts'
 import { effectiveReplicas } from './stabilize/deadBand.ts'
 import { grantedCounts } from './stabilize/growth.ts'
+import { keepPairs } from './stabilize/pairs.ts'
 import { type Move, moves } from './stabilize/targets.ts'
 import type { ClassMemory, State, VariantMemory } from './state.ts'
 import type { PolicyView, SeenDemand, SeenVariant, UnseenVariant } from './view.ts'
@@ -35,7 +37,7 @@ export function settle(
 ): Settled {
   const plan = planned === undefined || planned.outcome.status === 'failed' ? undefined : planned.outcome
   const granted = grantedCounts(view.seen, plan?.replicas ?? {}, free)
-  const moved =
+  const drafts =
     planned === undefined || plan === undefined
       ? new Map<VariantId, Move>()
       : moves(
@@ -52,12 +54,13 @@ export function settle(
           view.memory.since + view.policy.behavior.scaleDownHoldSeconds,
           (ready) => carries(planned.problem, plan, ready, engines),
         )
+  const moved = frozen(view, state) ?? keepPairs(view.seen, drafts)
   const failure = planned?.outcome.status === 'failed' ? planned.outcome.why : undefined
   const decided = [
     ...view.seen.map((seen) =>
       seenDecision(seen, view, plan, moved.get(seen.variant.id), failure, state, observation),
     ),
-    ...view.unseen.map((unseen) => unseenDecision(unseen, view.policy, state, observation)),
+    ...view.unseen.map((unseen) => unseenDecision(unseen, view, state, observation)),
   ].sort((x, y) => order(view.policy, x.id) - order(view.policy, y.id))
   return {
     decision: {
@@ -76,6 +79,18 @@ export function settle(
     variants: memoryOf(view, moved, state, observation.at),
     classes: classMemory(view, plan, state),
   }
+}
+
+/** Where a schedule holds: the last targets, or the counts there are. */
+function frozen(view: PolicyView, state: State): ReadonlyMap<VariantId, Move> | undefined {
+  const { hold } = view.inForce
+  if (hold === undefined) return undefined
+  return new Map(
+    view.seen.map(({ variant: { id }, current }) => [
+      id,
+      { target: state.variants[id]?.target ?? current, reasons: [{ kind: 'scheduleHold', schedule: hold }] },
+    ]),
+  )
 }
 
 /** Whether these ready replicas, and no others, leave no more uncarried than the plan does. */
@@ -128,7 +143,7 @@ function seenDecision(
     costPerReplicaHour: variant.costPerHour,
   }
   if (plan === undefined || move === undefined) {
-    const target = heldTarget(variant.id, view.policy, state, observation, missing('stale'))
+    const target = heldTarget(variant.id, view, state, observation, missing('stale'))
     const reasons: readonly Reason[] = [{ kind: 'holdFailure', why: failure ?? 'there is no plan' }]
     return { ...common, wanted: missing('noSeries', 'a plan'), target, effective: target, reasons }
   }
@@ -143,11 +158,11 @@ function seenDecision(
 
 function unseenDecision(
   { variant, signal, why }: UnseenVariant,
-  policy: ScalingPolicy,
+  view: PolicyView,
   state: State,
   observation: Observation,
 ): VariantDecision {
-  const target = heldTarget(variant.id, policy, state, observation, why)
+  const target = heldTarget(variant.id, view, state, observation, why)
   return {
     id: variant.id,
     name: variant.name,
@@ -162,15 +177,16 @@ function unseenDecision(
   }
 }
 
-/** The last target while it is backed by a plan of recent enough date, else the reason why there is none. */
+/** The last target while it is backed by a plan of recent enough date or a schedule holds it, else why there is none. */
 function heldTarget(
   id: VariantId,
-  { behavior }: ScalingPolicy,
+  { policy: { behavior }, inForce }: PolicyView,
   state: State,
   observation: Observation,
   why: ReturnType<typeof missing>,
 ): Reading {
   const memory = state.variants[id]
+  if (memory !== undefined && inForce.hold !== undefined) return memory.target
   if (memory === undefined || observation.at - memory.plannedAt > behavior.stalenessBudgetSeconds) return why
   return memory.target
 }
@@ -253,6 +269,7 @@ function classMemory(
         {
           ...(known === undefined ? {} : { demand: known.window }),
           ...forecastMemory(known, state.classes[id]),
+          ...quietMemory(known, state.classes[id], view.bursts.get(trafficClass)),
           ...(shape.origin === 'observed' ? { shape } : {}),
           ...tolerantMemory(trafficClass, view, plan, state),
         },
@@ -269,6 +286,21 @@ function forecastMemory(
   const ahead = known === undefined || isMissing(known.ahead) ? undefined : known.ahead.history
   const forecast = ahead ?? before?.forecast
   return forecast === undefined ? {} : { forecast }
+}
+
+/** Idleness needs every tick: what was not proven at this one begins anew. */
+function quietMemory(
+  known: SeenDemand | undefined,
+  before: ClassMemory | undefined,
+  burst: Burstiness | undefined,
+): Pick<ClassMemory, 'idle' | 'bases' | 'burst'> {
+  const { idle, scheduled } = known ?? {}
+  const bases = scheduled?.bases ?? before?.bases ?? {}
+  return {
+    ...(idle === undefined ? {} : { idle }),
+    ...(Object.keys(bases).length === 0 ? {} : { bases }),
+    ...(burst === undefined || burst.memory.rates.length === 0 ? {} : { burst: burst.memory }),
+  }
 }
 
 /** What was not read or not planned at this tick stays as it was. */

@@ -36,6 +36,7 @@ export function sizing(
   policy: ScalingPolicy,
   variants: readonly Variant[],
   shapeOf: (trafficClass: TrafficClass) => Shape,
+  dispersionOf: (trafficClass: TrafficClass) => number,
   observation: Observation,
   memo: CapacityMemo,
 ): Sizing {
@@ -46,7 +47,7 @@ export function sizing(
     shape: shapeOf(trafficClass),
     goal,
     replicas: 1,
-    dispersion: 1,
+    dispersion: dispersionOf(trafficClass),
     sloMargin: policy.behavior.sloMargin,
     maxLoad: policy.behavior.maxLoad,
   })
@@ -91,7 +92,7 @@ function notAllowed({ name }: TrafficClass): Capacity {
 }
 
 /** One unified variant, or a prefill and a decode variant of one transfer group. */
-function makesAWhole(able: readonly Variant[]): boolean {
+export function makesAWhole(able: readonly Variant[]): boolean {
   return able.some(
     ({ role, transferGroup }) =>
       role === 'unified' ||

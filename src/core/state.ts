@@ -1,10 +1,13 @@
 // What the decision remembers from one tick to the next: plain JSON, bounded by the windows of the policies,
 // and rebuilt by replaying that window of observations.
+import type { BurstMemory } from './demand/burst.ts'
+import type { IdleMemory } from './demand/idle.ts'
 import type { Ledger } from './demand/ledger.ts'
 import type { ClassShape } from './demand/shape.ts'
 import type { Carried } from './demand/supply.ts'
 import type { DemandHistory } from './forecast/history.ts'
 import type { ClassId, PolicyId, VariantId } from './policy.ts'
+import type { Bases } from './schedule/demand.ts'
 import type { PeakAt } from './stabilize/hold.ts'
 
 export interface State {
@@ -33,6 +36,12 @@ export interface ClassMemory {
   readonly shape?: ClassShape
   /** What past demand says about demand ahead: interactive classes only. */
   readonly forecast?: DemandHistory
+  /** Proven to have no demand, and since when. */
+  readonly idle?: IdleMemory
+  /** Arrivals over seconds, for their burstiness. */
+  readonly burst?: BurstMemory
+  /** What demand was before the windows of schedules that multiply it. */
+  readonly bases?: Bases
   /** Work that waits, by age, and what the last plan carried of it: latency-tolerant classes only. */
   readonly ledger?: Ledger
   readonly carried?: Carried

@@ -2,7 +2,9 @@
 // and what a replica carries. A variant that cannot be seen leaves the plan together with its traffic.
 import type { CapacityMemo } from './capacity/memo.ts'
 import { arrivals } from './demand/arrivals.ts'
+import { arrivingNow, type Burstiness, burstiness } from './demand/burst.ts'
 import { type ClassDemand, classDemand } from './demand/demand.ts'
+import { type IdleMemory, type KeepsOne, keepsOne, proveIdle } from './demand/idle.ts'
 import { requestSeconds } from './demand/pace.ts'
 import { scaleDemand } from './demand/scale.ts'
 import { type ClassShape, classShape, meanTokens } from './demand/shape.ts'
@@ -11,6 +13,8 @@ import { type Ahead, lookAhead } from './forecast/ahead.ts'
 import type { Observation } from './observation.ts'
 import { type ClassId, type ScalingPolicy, serves, type TrafficClass, type Variant } from './policy.ts'
 import { isMissing, type Missing, missing, type Reading } from './reading.ts'
+import { type Scheduled, scheduledDemand } from './schedule/demand.ts'
+import { type InForce, inForce, withBounds } from './schedule/inForce.ts'
 import { limitsOf, type Sizing, sizing } from './sizing.ts'
 import { type PeakAt, remember } from './stabilize/hold.ts'
 import type { PolicyMemory, State } from './state.ts'
@@ -25,6 +29,8 @@ export interface PolicyView extends Sizing {
   readonly missingDemand: ReadonlyMap<TrafficClass, Missing>
   readonly tolerant: ReadonlyMap<TrafficClass, TolerantDemand>
   readonly shapes: ReadonlyMap<TrafficClass, ClassShape>
+  readonly bursts: ReadonlyMap<TrafficClass, Burstiness>
+  readonly inForce: InForce
   readonly memory: PolicyMemory
 }
 
@@ -33,8 +39,14 @@ export interface SeenDemand {
   readonly requestsPerSecond: number
   /** By the time a replica ordered now is ready. */
   readonly ahead: Reading<Ahead>
-  /** What was planned for within the hold window, this instant included: the higher of demand and its forecast. */
+  /** What was planned for within the hold window, this instant included: the highest of demand, forecast and schedules. */
   readonly window: readonly PeakAt[]
+  readonly idle?: IdleMemory
+  /** Why one replica stays although nothing arrives. */
+  readonly keepsOne?: KeepsOne
+  /** Why engines stand in for the class's gateway. */
+  readonly insteadOfGateway?: Missing
+  readonly scheduled?: Scheduled
 }
 
 export interface SeenVariant {
@@ -99,37 +111,77 @@ export function readDemand(policy: ScalingPolicy, state: State, observation: Obs
 }
 
 export function look(
-  policy: ScalingPolicy,
+  stated: ScalingPolicy,
   state: State,
   observation: Observation,
   memo: CapacityMemo,
 ): PolicyView {
+  const calendar = inForce(stated, observation.at)
+  const policy = withBounds(stated, calendar)
   const { variants, unseen, shapes, demand } = readDemand(policy, state, observation)
   const shapeOf = (trafficClass: TrafficClass) => (shapes.get(trafficClass) as ClassShape).shape
+  const bursts = burstsOf(policy, variants, state, observation)
+  const dispersionOf = (trafficClass: TrafficClass) => bursts.get(trafficClass)?.dispersion ?? 1
   const memory = policyMemory(policy, variants, state, observation.at)
+  const counts = variants.map((variant) => countsOf(variant, observation, state))
+  const stay = (trafficClass: TrafficClass, idle: IdleMemory | undefined) => {
+    const there = counts.some(({ variant, coming }) => coming > 0 && serves(variant, trafficClass))
+    const why = keepsOne(trafficClass, idle, policy.behavior.zero, there)
+    return why === undefined ? {} : { keepsOne: why }
+  }
   return {
     policy,
     memory,
-    seen: variants.map((variant) => countsOf(variant, observation, state)),
+    seen: counts,
+    inForce: calendar,
+    bursts,
     unseen,
-    ...sorted(policy, variants, demand, (trafficClass, requestsPerSecond) => {
+    ...sorted(policy, variants, demand, stay, (trafficClass, asked, requestsPerSecond) => {
       const { at } = observation
       const hidden = unseen.map(({ variant }) => variant)
-      const past = state.classes[trafficClass.id]?.forecast
+      const past = state.classes[trafficClass.id]
+      const aheadOf = (perSecond: number) =>
+        lookAhead(policy, trafficClass, asked.readAt, hidden, past?.forecast, at, perSecond)
       // Where nothing is remembered, the assumed spread is that of the demand asked about.
       const factor = policy.demandFactor ?? 1
       const ahead =
-        factor > 0 && past !== undefined
-          ? times(lookAhead(policy, trafficClass, hidden, past, at, requestsPerSecond / factor), factor)
-          : lookAhead(policy, trafficClass, hidden, past, at, requestsPerSecond)
+        factor > 0 && past?.forecast !== undefined
+          ? times(aheadOf(requestsPerSecond / factor), factor)
+          : aheadOf(requestsPerSecond)
       const window = windowOf(policy, trafficClass, state).filter((entry) => entry.at >= memory.since)
-      const planned = plannedFor(requestsPerSecond, ahead)
+      const rules = calendar.demand[trafficClass.id] ?? []
+      const scheduled = scheduledDemand(plannedFor(requestsPerSecond, ahead), rules, past?.bases ?? {})
       const hold = policy.behavior.scaleDownHoldSeconds
-      return { requestsPerSecond, ahead, window: remember(window, planned, at, hold) }
+      const busy = policy.classes.filter((other) => other !== trafficClass && isBusy(demand[other.id]))
+      const idle = proveIdle(past?.idle, trafficClass, asked, variants, observation, busy)
+      return {
+        requestsPerSecond,
+        ahead,
+        window: remember(window, scheduled.requestsPerSecond, at, hold),
+        scheduled,
+        ...(idle === undefined ? {} : { idle }),
+        ...stay(trafficClass, idle),
+        ...(asked.insteadOfGateway === undefined ? {} : { insteadOfGateway: asked.insteadOfGateway }),
+      }
     }),
     shapes,
-    ...sizing(policy, variants, shapeOf, observation, memo),
+    ...sizing(policy, variants, shapeOf, dispersionOf, observation, memo),
   }
+}
+
+function burstsOf(
+  policy: ScalingPolicy,
+  variants: readonly Variant[],
+  state: State,
+  observation: Observation,
+): ReadonlyMap<TrafficClass, Burstiness> {
+  return new Map(
+    policy.classes.map((trafficClass) => {
+      const rate = arrivingNow(trafficClass, variants, observation)
+      const before = state.classes[trafficClass.id]?.burst
+      return [trafficClass, burstiness(trafficClass, rate, before, observation.at)]
+    }),
+  )
 }
 
 function times(ahead: Reading<Ahead>, factor: number): Reading<Ahead> {
@@ -145,6 +197,10 @@ function times(ahead: Reading<Ahead>, factor: number): Reading<Ahead> {
 function plannedFor(requestsPerSecond: number, ahead: Reading<Ahead>): number {
   if (isMissing(ahead) || requestsPerSecond <= 0) return requestsPerSecond
   return Math.max(requestsPerSecond, ahead.forecast.atQuantile)
+}
+
+function isBusy(demand: ClassDemand | undefined): boolean {
+  return demand !== undefined && demand.requestsPerSecond !== 0
 }
 
 function unseenFor(variant: Variant, observation: Observation): readonly UnseenVariant[] {
@@ -243,7 +299,8 @@ function sorted(
   policy: ScalingPolicy,
   variants: readonly Variant[],
   demand: Readonly<Record<ClassId, KnownDemand>>,
-  seenDemand: (trafficClass: TrafficClass, requestsPerSecond: number) => SeenDemand,
+  stay: (trafficClass: TrafficClass, idle: IdleMemory | undefined) => Pick<SeenDemand, 'keepsOne'>,
+  seenDemand: (trafficClass: TrafficClass, asked: ClassDemand, requestsPerSecond: number) => SeenDemand,
 ): Pick<PolicyView, 'demand' | 'missingDemand' | 'tolerant'> {
   const known = new Map<TrafficClass, SeenDemand>()
   const missingDemand = new Map<TrafficClass, Missing>()
@@ -259,8 +316,13 @@ function sorted(
       known.set(
         trafficClass,
         standIn === undefined
-          ? seenDemand(trafficClass, requestsPerSecond)
-          : { requestsPerSecond, ahead: standIn.why, window: standIn.window },
+          ? seenDemand(trafficClass, asked, requestsPerSecond)
+          : {
+              requestsPerSecond,
+              ahead: standIn.why,
+              window: standIn.window,
+              ...stay(trafficClass, undefined),
+            },
       )
     } else missingDemand.set(trafficClass, missing('noSeries', `variants that serve ${trafficClass.name}`))
   }

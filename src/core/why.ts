@@ -2,12 +2,13 @@
 // and what is short.
 import type { VariantDecision } from './decision.ts'
 import { lostDeadline, overdueWork } from './demand/deadlines.ts'
+import { frontEndReason } from './frontEnd.ts'
 import type { Binding, MixPlan } from './optimize/mix.ts'
-import type { ClassId, TrafficClass, VariantId } from './policy.ts'
+import { type ClassId, serves, type TrafficClass, type VariantId } from './policy.ts'
 import { isMissing } from './reading.ts'
 import type { Reason } from './reason.ts'
 import { highest } from './stabilize/hold.ts'
-import type { PolicyView } from './view.ts'
+import type { PolicyView, SeenDemand } from './view.ts'
 
 export function variantReasons(
   id: VariantId,
@@ -40,9 +41,16 @@ export function variantReasons(
     if (bound.kind === 'minShare' && bound.variant === id)
       reasons.push({ kind: 'shareNotReached', class: nameOf(bound.class, view) })
   }
+  const bounds = view.inForce.bounds[id]
+  if (bounds !== undefined) {
+    const { titles: schedules, min, max } = bounds
+    reasons.push({ kind: 'scheduledBounds', schedules, min, max })
+  }
+  const variant = view.policy.variants.find((each) => each.id === id)
+  if (variant !== undefined) reasons.push(...frontEndReason(variant, view, plan))
   const wanted = plan.replicas[id] ?? 0
   if (wanted === 0 && reasons.length === 0) reasons.push({ kind: 'notNeeded' })
-  const profile = view.policy.variants.find((variant) => variant.id === id)?.profile
+  const profile = variant?.profile
   if (profile?.quality === 'guess') reasons.push({ kind: 'guessedProfile', profile: profile.name })
   return reasons
 }
@@ -57,7 +65,9 @@ export function policyReasons(
   failure: string | undefined,
 ): readonly Reason[] {
   const reasons: Reason[] = []
-  for (const [trafficClass, { requestsPerSecond, ahead, window }] of view.demand) {
+  if (view.inForce.hold !== undefined) reasons.push({ kind: 'scheduleHold', schedule: view.inForce.hold })
+  for (const [trafficClass, seen] of view.demand) {
+    const { requestsPerSecond, ahead, window } = seen
     if (!view.missingDemand.has(trafficClass))
       reasons.push({ kind: 'demand', class: trafficClass.name, requestsPerSecond })
     if (!isMissing(ahead) && requestsPerSecond > 0 && ahead.forecast.atQuantile > requestsPerSecond) {
@@ -71,6 +81,7 @@ export function policyReasons(
         horizonSeconds,
       })
     }
+    reasons.push(...demandReasons(trafficClass, seen, view))
     const [peak] = window
     if (peak !== undefined && peak.requestsPerSecond > (window.at(-1)?.requestsPerSecond ?? 0)) {
       const until = peak.at + view.policy.behavior.scaleDownHoldSeconds
@@ -94,6 +105,39 @@ export function policyReasons(
   }
   for (const bound of plan?.binding ?? []) reasons.push(...sharedBound(bound))
   if (failure !== undefined) reasons.push({ kind: 'holdFailure', why: failure })
+  return reasons
+}
+
+/** What, besides arrivals and their forecast, says how much is planned for a class. */
+function demandReasons(
+  trafficClass: TrafficClass,
+  { requestsPerSecond, scheduled, keepsOne, insteadOfGateway, window }: SeenDemand,
+  view: PolicyView,
+): readonly Reason[] {
+  const { name } = trafficClass
+  const reasons: Reason[] = []
+  if (scheduled?.by !== undefined) {
+    const { title, opensInSeconds } = scheduled.by
+    reasons.push({
+      kind: 'schedule',
+      schedule: title,
+      class: name,
+      requestsPerSecond: scheduled.requestsPerSecond,
+      opensInSeconds,
+    })
+  }
+  if (insteadOfGateway !== undefined)
+    reasons.push({ kind: 'gatewayUnseen', class: name, missing: insteadOfGateway.missing })
+  const serving = view.seen.filter(({ variant }) => serves(variant, trafficClass))
+  const mayBeEmpty = serving.every(({ variant }) => variant.replicas.min === 0)
+  if (keepsOne !== undefined && mayBeEmpty && highest(window) === 0) {
+    const { afterSeconds } = view.policy.behavior.zero
+    reasons.push({ kind: 'keepsOne', class: name, why: keepsOne, afterSeconds })
+  }
+  const fromZero = requestsPerSecond > 0 && serving.every(({ ready }) => ready === 0)
+  if (fromZero) reasons.push({ kind: 'fromZero', class: name })
+  const untrusted = view.bursts.get(trafficClass)?.untrusted
+  if (untrusted !== undefined) reasons.push({ kind: 'bursty', class: name, ...untrusted })
   return reasons
 }
 

@@ -1,13 +1,16 @@
 // The simulated fleets' metrics over HTTP on loopback, for a real Prometheus: one port, a path per pod, and
 // the list of targets in Prometheus' http_sd format with the labels that target relabelling gives in a cluster.
 import { createServer, type ServerResponse } from 'node:http'
+import type { GatewayKind } from '../core/policy.ts'
 import { exposition, type VllmFlavour } from '../simulation/exposition.ts'
 import type { Fleet } from '../simulation/fleet.ts'
-import { gatewayMetrics, kubeStateMetrics } from '../simulation/world.ts'
+import { gatewayMetrics } from '../simulation/gatewayText.ts'
+import { kubeStateMetrics } from '../simulation/world.ts'
 
 interface ExpositionServerOptions {
   readonly fleets: readonly Fleet[]
   readonly flavour: VllmFlavour
+  readonly gateway: GatewayKind
   /** Unix time of virtual second 0. */
   readonly epochSeconds: number
   /** Brings the fleets to the present; called before each answer. */
@@ -70,14 +73,14 @@ function answer(options: ExpositionServerOptions, port: number, url: string, res
 }
 
 function textOf(
-  { flavour, epochSeconds }: ExpositionServerOptions,
+  { flavour, gateway, epochSeconds }: ExpositionServerOptions,
   fleet: Fleet,
   kind: string | undefined,
   name: string | undefined,
 ): string | 'starting' | undefined {
   const { model } = fleet.settings
   if (kind === 'kube-state-metrics') return name === model ? kubeStateMetrics(fleet) : undefined
-  if (kind === 'gateway') return name === model ? gatewayMetrics(fleet) : undefined
+  if (kind === 'gateway') return name === model ? gatewayMetrics(fleet, gateway) : undefined
   const pod = kind === 'pods' ? fleet.pods().find((candidate) => candidate.name === name) : undefined
   if (pod === undefined) return undefined
   return exposition(pod, { flavour, model, epochSeconds }) ?? 'starting'
@@ -109,6 +112,6 @@ function targetsOf(fleet: Fleet, port: number): ScrapeTarget[] {
       }),
     ),
     target('kube-state-metrics', model, { job: 'kube-state-metrics' }),
-    target('gateway', model, { job: 'gateway' }),
+    target('gateway', model, { job: 'gateway', namespace, pod: `${model.replaceAll('/', '-')}-gateway-0` }),
   ]
 }

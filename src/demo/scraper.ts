@@ -1,21 +1,25 @@
 // Stands in for Prometheus and for the Kubernetes API in the demo: scrapes every pod's text into the store in
 // memory, and says how many replicas there are.
 import type { ReplicaCounts } from '../core/observation.ts'
-import type { PolicySet, VariantId } from '../core/policy.ts'
+import type { GatewayKind, PolicySet, VariantId } from '../core/policy.ts'
 import { exposition } from '../simulation/exposition.ts'
 import type { Fleet } from '../simulation/fleet.ts'
+import { gatewayMetrics } from '../simulation/gatewayText.ts'
 import type { SeriesStore } from '../simulation/seriesStore.ts'
 
 export class Scraper {
   private readonly fleet: Fleet
   private readonly store: SeriesStore
   private readonly epochSeconds: number
+  private readonly gateway: GatewayKind | undefined
   private known = new Set<string>()
 
-  constructor(fleet: Fleet, store: SeriesStore, epochSeconds: number) {
+  /** `gateway`: the one in front of the fleet is scraped too. */
+  constructor(fleet: Fleet, store: SeriesStore, epochSeconds: number, gateway?: GatewayKind) {
     this.fleet = fleet
     this.store = store
     this.epochSeconds = epochSeconds
+    this.gateway = gateway
   }
 
   /** At the fleet's present. */
@@ -27,6 +31,9 @@ export class Scraper {
       const text = exposition(pod, { flavour: 'v1', model, epochSeconds: this.epochSeconds })
       if (text === undefined) this.store.scrapeFailed(this.targetOf(pod.name), at)
       else this.store.scrape(this.targetOf(pod.name), text, at)
+    }
+    if (this.gateway !== undefined) {
+      this.store.scrape(this.targetOf('gateway-0'), gatewayMetrics(this.fleet, this.gateway), at)
     }
     const names = new Set(pods.map(({ name }) => name))
     for (const name of this.known) if (!names.has(name)) this.store.targetGone(this.targetOf(name), at)

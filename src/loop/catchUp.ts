@@ -67,6 +67,9 @@ export interface CaughtUp {
 /** Shapes are read anew every five minutes; by then nothing of an older one is left. */
 const shapeSeconds = 420
 
+/** Twenty minutes of arrivals over seconds, and up to five more since their index of dispersion was chosen. */
+const burstSeconds = 1500
+
 /** The decisions that are replayed at most, at least and beyond the longest window that they look back. */
 const mostTicks = 240
 const fewestTicks = 8
@@ -250,7 +253,12 @@ function withTargets(state: State, targets: Readonly<Record<VariantId, number>>,
 /** How many decisions to replay: past the hold and the staleness budget nothing of an older one is left. */
 function replayTicks({ policies }: PolicySet, intervalSeconds: number): number {
   const windows = policies.map(({ behavior }) =>
-    Math.max(behavior.scaleDownHoldSeconds, behavior.stalenessBudgetSeconds),
+    Math.max(
+      behavior.scaleDownHoldSeconds,
+      behavior.stalenessBudgetSeconds,
+      behavior.zero.afterSeconds,
+      burstSeconds,
+    ),
   )
   const ticks = Math.ceil((Math.max(0, ...windows) + beyondSeconds) / intervalSeconds)
   return Math.min(mostTicks, Math.max(fewestTicks, ticks))

@@ -1,6 +1,7 @@
 // Documents without problems to the PolicySet that the decision reads: ids given, defaults applied, sorted.
 import type {
   Behavior,
+  DemandSource,
   PodMatch,
   PolicySet,
   Pool,
@@ -9,6 +10,7 @@ import type {
   TrafficClass,
   Variant,
 } from '../core/policy.ts'
+import { schedulesOf } from './buildSchedules.ts'
 import type { PolicyDocument } from './decode.ts'
 import { type Documents, poolOf, poolsOf } from './documents.ts'
 import { compareText } from './problem.ts'
@@ -27,6 +29,7 @@ const builtIn: Behavior = {
   stalenessBudgetSeconds: 120,
   sloMargin: 0.95,
   maxLoad: 0.9,
+  zero: { afterSeconds: 600 },
 }
 
 export function buildSet(documents: Documents, policies: readonly ScalingPolicy[]): PolicySet {
@@ -57,6 +60,11 @@ export function buildPolicy(
 ): ScalingPolicy {
   const { name, namespace } = stated.metadata
   const { model, servedNames, classes } = stated.spec
+  const schedules = schedulesOf(
+    `${namespace}/${name}`,
+    stated.spec.behavior.schedules,
+    stated.spec.behavior.events,
+  )
   const id = `${namespace}/${name}`
   return {
     id,
@@ -64,9 +72,10 @@ export function buildPolicy(
     namespace,
     model,
     servedNames: servedNames ?? [model],
-    classes: classes.map((trafficClass) => classOf(id, trafficClass)).sort(byId),
+    classes: classes.map((trafficClass) => classOf(id, namespace, trafficClass)).sort(byId),
     variants: variants.map((variant) => variantOf(id, variant)).sort(byId),
     behavior,
+    ...(schedules.length === 0 ? {} : { schedules }),
   }
 }
 
@@ -79,7 +88,7 @@ export function behaviorOf(policy: PolicyDocument, { fleets }: Documents): Behav
 }
 
 function overridden(base: Behavior, stated: StatedBehavior): Behavior {
-  const { scaleDown, stepLimits, survive, stalenessBudget, budget } = stated
+  const { scaleDown, stepLimits, survive, stalenessBudget, budget, zero } = stated
   const { up = base.stepLimits.up, down = base.stepLimits.down } = stepLimits ?? {}
   const budgetPerHour = budget ?? base.budgetPerHour
   return {
@@ -94,12 +103,15 @@ function overridden(base: Behavior, stated: StatedBehavior): Behavior {
     ...(budgetPerHour === undefined ? {} : { budgetPerHour }),
     sloMargin: stated.sloMargin ?? base.sloMargin,
     maxLoad: stated.maxLoad ?? base.maxLoad,
+    zero: {
+      afterSeconds: zero?.after ?? base.zero.afterSeconds,
+      ...present({ startWithinSeconds: zero?.startWithin ?? base.zero.startWithinSeconds }),
+    },
   }
 }
 
-function classOf(policyId: string, stated: StatedClass): TrafficClass {
+function classOf(policyId: string, namespace: string, stated: StatedClass): TrafficClass {
   const { name, latencyTolerant, slo, demand, assumedShape } = stated
-  const { requestsPerSecond, backlogTokens } = demand ?? {}
   const serviceLevel: ServiceLevel =
     latencyTolerant === undefined
       ? { kind: 'interactive', ...present(slo ?? {}) }
@@ -109,12 +121,16 @@ function classOf(policyId: string, stated: StatedClass): TrafficClass {
     name,
     priority: stated.priority ?? (latencyTolerant === undefined ? 0 : 10),
     serviceLevel,
-    demand:
-      demand === undefined
-        ? { kind: 'engine' }
-        : { kind: 'query', ...present({ requestsPerSecond, backlogTokens }) },
+    demand: sourceOf(demand, namespace),
     assumedShape,
   }
+}
+
+function sourceOf(stated: StatedClass['demand'], policyNamespace: string): DemandSource {
+  if (stated === undefined) return { kind: 'engine' }
+  const { gateway, match = {}, namespace = policyNamespace, requestsPerSecond, backlogTokens } = stated
+  if (gateway !== undefined) return { kind: 'gateway', gateway, namespace, match }
+  return { kind: 'query', ...present({ requestsPerSecond, backlogTokens }) }
 }
 
 function variantOf(policyId: string, { variant, costPerHour, profile }: ResolvedVariant): Variant {

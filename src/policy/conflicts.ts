@@ -12,8 +12,10 @@ import {
   variantsOf,
   within,
 } from './documents.ts'
+import { indistinctAtGateway } from './gatewayProblems.ts'
 import { podPattern } from './podPattern.ts'
 import type { PolicyProblem } from './problem.ts'
+import { scheduleConflicts } from './scheduleProblems.ts'
 
 export function conflicts(documents: Documents): readonly PolicyProblem[] {
   const variants = documents.policies.flatMap(variantsOf)
@@ -23,6 +25,8 @@ export function conflicts(documents: Documents): readonly PolicyProblem[] {
     ...claimedPods(variants),
     ...variants.flatMap(ownLimits),
     ...documents.policies.flatMap(backlogOfInteractive),
+    ...documents.policies.flatMap(indistinctAtGateway),
+    ...documents.policies.flatMap(scheduleConflicts),
     ...inventories(documents),
     ...poolBounds(variants, poolsOf(documents)),
     ...fleetTwice(documents),

@@ -64,6 +64,13 @@ export function acceleratorName() {
   })
 }
 
+export function labelName() {
+  return z.string({ error: 'must be text' }).regex(/^(?!__|mixscaler_)[a-zA-Z_][a-zA-Z0-9_]*$/, {
+    error:
+      'must be a Prometheus label name: letters, digits and "_", not starting with a digit, "__" or "mixscaler_"',
+  })
+}
+
 export function count(limits: { readonly min: number; readonly max: number }) {
   const error = `must be a whole number from ${limits.min} to ${limits.max}`
   return z.number({ error }).multipleOf(1, { error }).min(limits.min, { error }).max(limits.max, { error })

@@ -13,6 +13,7 @@ import {
   within,
 } from './documents.ts'
 import type { PolicyProblem } from './problem.ts'
+import { scheduleGaps } from './scheduleProblems.ts'
 import type { StatedClass } from './schema.ts'
 
 export function gaps(documents: Documents): readonly PolicyProblem[] {
@@ -25,6 +26,7 @@ export function gaps(documents: Documents): readonly PolicyProblem[] {
       ...indistinctDemand(policy),
       ...shares(policy),
       ...tooLittleCache(policy),
+      ...scheduleGaps(policy),
     ]),
     ...(documents.intact ? [...unknownPools(documents), ...unknownAccess(documents)] : []),
   ]

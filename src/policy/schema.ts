@@ -6,6 +6,7 @@ import {
   coefficient,
   count,
   duration,
+  labelName,
   listOf,
   mapping,
   moneyPerHour,
@@ -17,9 +18,11 @@ import {
   tokens,
 } from './fields.ts'
 import { patternMistake } from './podPattern.ts'
+import { calendarFields } from './scheduleFields.ts'
 
 const apiVersion = 'mixscaler.dev/v1alpha1'
 export const kinds = ['ScalingPolicy', 'Fleet'] as const
+const gatewayKinds = ['inferenceGateway', 'productionStack', 'dynamo', 'kserve'] as const
 
 const hourSeconds = 3600
 const daySeconds = 24 * hourSeconds
@@ -59,11 +62,34 @@ const demand = mapping({
   backlogTokens: text()
     .optional()
     .describe('PromQL: output tokens that wait; latency-tolerant classes only.'),
+  gateway: z
+    .enum(gatewayKinds, { error: `must be one of ${gatewayKinds.join(', ')}` })
+    .optional()
+    .describe('A gateway whose metrics Prometheus scrapes: demand that exists at zero replicas too.'),
+  match: z
+    .record(labelName(), text(), { error: 'must be labels and their values, such as { priority: "10" }' })
+    .optional()
+    .describe("Labels of the gateway's series that tell this class from others."),
+  namespace: name().optional().describe("Where the gateway runs; default the policy's namespace."),
 })
-  .refine((source) => Object.keys(source).length > 0, {
-    error: 'must have at least one of requestsPerSecond, backlogTokens',
-    when: ofAnyMapping,
-  })
+  .refine(
+    ({ requestsPerSecond, backlogTokens, gateway }) =>
+      requestsPerSecond !== undefined || backlogTokens !== undefined || gateway !== undefined,
+    {
+      error: 'must have at least one of requestsPerSecond, backlogTokens, gateway',
+      when: ofAnyMapping,
+    },
+  )
+  .refine(
+    ({ requestsPerSecond, backlogTokens, gateway }) =>
+      gateway === undefined || (requestsPerSecond === undefined && backlogTokens === undefined),
+    { error: 'must have either a gateway or queries, not both', when: ofAnyMapping },
+  )
+  .refine(
+    ({ gateway, match, namespace }) =>
+      gateway !== undefined || (match === undefined && namespace === undefined),
+    { error: 'must have a gateway where it has match or namespace', when: ofAnyMapping },
+  )
   .describe('Where demand is read; absent: at the engines.')
 
 const trafficClass = mapping({
@@ -94,13 +120,7 @@ const pods = z
     [
       z.literal('owner'),
       mapping({
-        label: z
-          .string({ error: 'must be text' })
-          .regex(/^(?!__|mixscaler_)[a-zA-Z_][a-zA-Z0-9_]*$/, {
-            error:
-              'must be a Prometheus label name: letters, digits and "_", not starting with a digit, "__" or "mixscaler_"',
-          })
-          .describe('A label on the series.'),
+        label: labelName().describe('A label on the series.'),
         value: text().describe('Its value.'),
       }),
       mapping({
@@ -164,6 +184,7 @@ const variant = mapping({
     .prefault('3m')
     .describe('From ordering a replica to its being ready.'),
   engine: mapping({
+    apiServers: count({ min: 1, max: 128 }).optional().describe('vLLM --api-server-count; default 1.'),
     maxNumSeqs: count({ min: 1, max: 100_000 }).optional().describe('vLLM --max-num-seqs.'),
     maxNumBatchedTokens: tokens({ min: 1, max: 10_000_000 })
       .optional()
@@ -182,7 +203,7 @@ const variant = mapping({
   minShare: share({ min: 0, max: 1 }).prefault(0).describe("At least this share of each class's traffic."),
 })
 
-const behavior = mapping({
+const behaviorFields = {
   forecastQuantile: share({ min: 0.5, max: 0.99 })
     .optional()
     .describe('Chance that no more arrives by the time a new replica is ready; default 90%.'),
@@ -217,7 +238,20 @@ const behavior = mapping({
   maxLoad: share({ above: 0, max: 1 })
     .optional()
     .describe('No replica is planned above this share of its saturation rate; default 90%.'),
-})
+  zero: mapping({
+    after: duration({ min: 60, max: 30 * daySeconds })
+      .optional()
+      .describe('The last replica goes once no demand has been proven for this long; default 10m.'),
+    startWithin: duration({ above: 0, max: daySeconds })
+      .optional()
+      .describe('From zero start only variants that are ready within this, where there are any.'),
+  })
+    .optional()
+    .describe('To zero and from zero; for variants whose min is 0.'),
+}
+
+const behavior = mapping(behaviorFields)
+const policyBehavior = mapping({ ...behaviorFields, ...calendarFields })
 
 const pool = mapping({
   name: acceleratorName().describe('Name; an accelerator type is the pool of its variants by default.'),
@@ -238,7 +272,7 @@ export const policyDocument = mapping({
     classes: someOf(trafficClass).describe('Traffic, by its service level.'),
     variants: someOf(variant).describe('Workloads that serve the model.'),
     pools: listOf(pool).prefault([]).describe("GPUs to be shared; a fleet's pools count too."),
-    behavior: behavior.prefault({}).describe("How targets move; default the fleet's."),
+    behavior: policyBehavior.prefault({}).describe("How targets move; default the fleet's."),
   }),
 }).describe('How one model is scaled.')
 
@@ -272,7 +306,7 @@ export type StatedPolicy = z.output<typeof policyDocument>
 export type StatedFleet = z.output<typeof fleetDocument>
 export type StatedClass = StatedPolicy['spec']['classes'][number]
 export type StatedVariant = StatedPolicy['spec']['variants'][number]
-export type StatedBehavior = StatedPolicy['spec']['behavior']
+export type StatedBehavior = z.output<typeof behavior>
 
 /** For editors: https://json-schema.org, draft 2020-12. */
 export function jsonSchema(): object {

@@ -59,10 +59,14 @@ function readOne(selected: string, read: SeriesRead): string {
   switch (read.kind) {
     case 'newest':
       return `(${selected} and timestamp(${selected}) >= time() - ${read.maxAgeSeconds})`
+    case 'newborn':
+      return `(${readOne(selected, { ...read, kind: 'newest' })} unless ${selected} offset ${duration(read.windowSeconds)})`
     case 'newestAt':
       return `timestamp(${selected})`
     case 'last':
       return `last_over_time(${selected}[${duration(read.windowSeconds)}])`
+    case 'samples':
+      return `count_over_time(${selected}[${duration(read.windowSeconds)}])`
     case 'rate':
       return `rate(${selected}[${duration(read.windowSeconds)}])`
     case 'slope':

@@ -2,7 +2,7 @@
 // report or an editor, so it is checked whole, and every defect is named at once.
 import { z } from 'zod'
 import type { Histogram } from '../core/histogram.ts'
-import type { Observation, ReplicaCounts } from '../core/observation.ts'
+import type { GatewaySignals, Observation, ReplicaCounts } from '../core/observation.ts'
 import type { MissingReason, Reading } from '../core/reading.ts'
 
 type ParsedObservation =
@@ -67,6 +67,19 @@ const histogram: z.ZodType<Histogram> = z
     message: 'perSecond must be one longer than upperBounds: its last is the +Inf bucket',
   })
 
+const shortRate = z.strictObject({ requestsPerSecond: amount, seconds: z.number().positive() })
+
+const gateway: z.ZodType<GatewaySignals> = z.strictObject({
+  passedPerSecond: amount,
+  rejectedPerSecond: amount,
+  queued: amount,
+  queueGrowthPerSecond: z.number(),
+  counted: z.enum(['some', 'none']),
+  arrivingNow: reading(shortRate),
+  promptTokens: reading(histogram),
+  outputTokens: reading(histogram),
+})
+
 const observationSchema: z.ZodType<Observation> = z.strictObject({
   format: z.literal('mixscaler-observation/1'),
   at: z.number(),
@@ -88,6 +101,7 @@ const observationSchema: z.ZodType<Observation> = z.strictObject({
       prefixHitRate: reading(amount),
       kvUsage: reading(amount),
       kvTokensPerReplica: reading(amount),
+      arrivingNow: reading(shortRate).exactOptional(),
     }),
   ),
   classes: z.record(
@@ -95,6 +109,7 @@ const observationSchema: z.ZodType<Observation> = z.strictObject({
     z.strictObject({
       requestsPerSecond: reading(amount).exactOptional(),
       backlogTokens: reading(amount).exactOptional(),
+      gateway: reading(gateway).exactOptional(),
     }),
   ),
   pools: z.record(z.string(), reading(amount)),

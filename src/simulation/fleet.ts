@@ -22,6 +22,8 @@ export interface FleetSettings {
   readonly variants: readonly FleetVariant[]
   readonly classes: readonly FleetClass[]
   readonly routing: Routing
+  /** What the gateway does with a request while nobody is ready; absent: it waits. */
+  readonly noneReady?: 'queue' | 'turnAway'
   readonly seed: number
 }
 
@@ -47,6 +49,7 @@ export class Fleet {
   private turn = 0
   private now = 0
   private arrived = 0
+  private rejected = 0
 
   constructor(settings: FleetSettings, observer: FleetObserver) {
     this.settings = settings
@@ -80,6 +83,11 @@ export class Fleet {
   /** Requests that reached the gateway so far. */
   get gatewayArrived(): number {
     return this.arrived
+  }
+
+  /** Of those, turned away because no replica was ready. */
+  get gatewayRejected(): number {
+    return this.rejected
   }
 
   get inSystem(): number {
@@ -179,8 +187,9 @@ export class Fleet {
 
   private route(request: Request): void {
     const engine = this.choose()?.engine
-    if (engine === undefined) this.queue.push(request)
-    else engine.replica.submit(request, this.now)
+    if (engine !== undefined) engine.replica.submit(request, this.now)
+    else if (this.settings.noneReady === 'turnAway') this.rejected++
+    else this.queue.push(request)
   }
 
   private choose(): Pod | undefined {

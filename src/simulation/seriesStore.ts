@@ -160,8 +160,17 @@ function readSamples(
       if (read.kind === 'newestAt') return newest.at
       return newest.at >= at - read.maxAgeSeconds ? newest.value : undefined
     }
+    case 'newborn': {
+      const then = at - read.windowSeconds
+      const old = within(samples, then - lookBackSeconds, then).length > 0
+      return old ? undefined : readSamples(samples, goneAt, { ...read, kind: 'newest' }, at)
+    }
     case 'last':
       return within(samples, at - read.windowSeconds, at).at(-1)?.value
+    case 'samples': {
+      const count = within(samples, at - read.windowSeconds, at).length
+      return count > 0 ? count : undefined
+    }
     case 'rate': {
       const from = at - read.windowSeconds
       return rate(within(samples, from, at), from, at)

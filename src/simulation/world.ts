@@ -1,5 +1,5 @@
 // A fleet under its traffic: time passes for both together, and what the cluster around them would export
-// (kube-state-metrics' owners, the gateway's counters) is written beside the pods' own metrics.
+// (kube-state-metrics' owners) is written beside the pods' own metrics; the gateway's side is gatewayText.ts.
 import type { Fleet } from './fleet.ts'
 import type { Request } from './request.ts'
 import { declaration, labelText, sample } from './textFormat.ts'
@@ -43,15 +43,5 @@ export function kubeStateMetrics(fleet: Fleet): string {
     }
     lines.push(sample('kube_pod_owner', labelText(labels), 1))
   }
-  return `${lines.join('\n')}\n`
-}
-
-/** The gateway's side, which exists at zero replicas too, under the Inference Gateway's names. */
-export function gatewayMetrics({ settings, gatewayArrived, gatewayQueued }: Fleet): string {
-  const labels = labelText({ target_model_name: settings.model })
-  const arrived = 'inference_objective_request_total'
-  const queued = 'inference_extension_flow_control_queue_size'
-  const lines = [declaration(arrived, 'counter'), sample(arrived, labels, gatewayArrived)]
-  lines.push(declaration(queued, 'gauge'), sample(queued, labels, gatewayQueued))
   return `${lines.join('\n')}\n`
 }

@@ -345,21 +345,19 @@ describe('zero', () => {
     expect(variantOf(steps[1], 'h100').target).toBe(1)
   })
 
-  it('is reached when the gateway says that nothing arrives, after the hold', () => {
+  it('is reached once a source has said for the time of the policy that nothing arrives', () => {
     const gateway = trafficClass('chat', { demand: { kind: 'query', requestsPerSecond: 'sum(gateway)' } })
     const policies = policySet([policy([optional], { classes: [gateway] })])
     const quiet = { chat: { requestsPerSecond: 0 } }
     const steps = story(policies, [
-      observe(0, { h100: signals(1, 0) }, quiet),
-      observe(119, { h100: signals(1, 0) }, quiet),
-      observe(240, { h100: signals(1, 0) }, quiet),
-      observe(255, { h100: signals(0, 0) }, { chat: { requestsPerSecond: 3 } }),
-      observe(270, { h100: signals(0, 0) }, { chat: { requestsPerSecond: missing('backendDown') } }),
+      ...Array.from({ length: 11 }, (_, minute) => observe(60 * minute, { h100: signals(1, 0) }, quiet)),
+      observe(615, { h100: signals(0, 0) }, { chat: { requestsPerSecond: 3 } }),
+      observe(630, { h100: signals(0, 0) }, { chat: { requestsPerSecond: missing('backendDown') } }),
     ])
-    expect(variantOf(steps[1], 'h100').target).toBe(1)
-    expect(variantOf(steps[2], 'h100').target).toBe(0)
-    expect(variantOf(steps[3], 'h100').target).toBe(1) // from zero at once
-    expect(variantOf(steps[4], 'h100').target).toBe(1) // and the query's failure is no proof of silence
+    expect(variantOf(steps[9], 'h100').target).toBe(1)
+    expect(variantOf(steps[10], 'h100').target).toBe(0)
+    expect(variantOf(steps[11], 'h100').target).toBe(1) // from zero at once
+    expect(variantOf(steps[12], 'h100').target).toBe(1) // and the query's failure is no proof of silence
   })
 })
 

@@ -94,7 +94,7 @@ describe('planning ahead', () => {
     const at = (second: number, demand: number) =>
       observe(second, { h100: signals(1, demand) }, { chat: { requestsPerSecond: demand } })
     const busy = Array.from({ length: 40 }, (_, i) => at(i * 15, i % 2 === 0 ? 0 : 8))
-    const quiet = Array.from({ length: 10 }, (_, i) => at(600 + i * 15, 0))
+    const quiet = Array.from({ length: 42 }, (_, i) => at(600 + i * 15, 0))
     const last = story(idle, [...busy, ...quiet]).at(-1)
     expect(chatOf(last).plannedFor).toBe(0)
     expect(last?.decision.policies[0]?.variants[0]?.target).toBe(0)

@@ -33,6 +33,7 @@ beforeAll(async () => {
   server = await startExpositionServer({
     fleets: [fleet],
     flavour: 'v1',
+    gateway: 'inferenceGateway',
     epochSeconds: 1000,
     advance,
     port: 0,
@@ -116,7 +117,13 @@ describe('the simulated fleet over HTTP', () => {
   })
 
   test('says so when its port is taken', async () => {
-    const options = { fleets: [world.fleet], flavour: 'v1' as const, epochSeconds: 0, advance: () => {} }
+    const options = {
+      fleets: [world.fleet],
+      flavour: 'v1' as const,
+      gateway: 'inferenceGateway' as const,
+      epochSeconds: 0,
+      advance: () => {},
+    }
     await expect(startExpositionServer({ ...options, port: server.port })).rejects.toThrow('EADDRINUSE')
   })
 })

@@ -36,7 +36,7 @@ describe('--what-if', () => {
     const { exitCode, out } = await mixscaler(...basis, '--what-if', 'demand=2x')
     expect(exitCode).toBe(0)
     expect(out).toMatch(/^Plan for 2025-10-09T09:00:00Z, what if demand=2x$/m)
-    expect(out).toMatch(/^chat +24\.0 +28\.8 +0\.00/m)
+    expect(out).toMatch(/^chat +24\.0 +29\.3 +0\.00/m)
     expect(out.replaceAll('\n', ' ')).toContain(
       'Against the plan without demand=2x: cost $62.00/h -> $124.00/h (+100 %); GPUs h100 20 -> 40; nothing is short in either',
     )
@@ -86,7 +86,7 @@ describe('--sweep', () => {
       VALUE     $/H  h100-tp4  h100 GPUS  SHORT/S  LIMITED BY
       1x      62.00         5         20     0.00  ITL
       2x     124.00        10         40     0.00  ITL
-      3x     148.80        12         48     5.89  max of h100-tp4, ITL
+      3x     148.80        12         48     6.55  max of h100-tp4, ITL
       "
     `)
   })

@@ -15,9 +15,19 @@ describe('forecast', () => {
   it('knows nothing but the last value at first, and assumes a spread', () => {
     const first = forecastOf(told([20]), 0.9)
     expect(first).toMatchObject({ expected: 20, horizonSeconds: leadSeconds, basis: 'lastValue' })
-    // 2 % x sqrt(3.8 min), and Poisson noise of two counts of 1,200: s = 0.054; z = 1.28, x 1.25: 9 %
-    expect(first.atQuantile).toBeGreaterThan(20 * 1.08)
-    expect(first.atQuantile).toBeLessThan(20 * 1.11)
+    // 2 % x sqrt(3.8 min), and Poisson noise of two counts of 1,200: s = 0.054; t of 4 degrees = 1.53, x 1.25: 11 %
+    expect(first.atQuantile).toBeGreaterThan(20 * 1.1)
+    expect(first.atQuantile).toBeLessThan(20 * 1.13)
+  })
+
+  it('plans for more while demand climbs before any forecast could be judged, and for no more after a fall', () => {
+    const share = (rateAt: (minute: number) => number) => {
+      const rates = Array.from({ length: 17 }, (_, quarter) => rateAt(quarter / 4))
+      return forecastOf(told(rates), 0.9).atQuantile / rateAt(4)
+    }
+    const still = share(() => 20)
+    expect(share((minute) => 20 * 1.1 ** minute)).toBeGreaterThan(still * 1.1)
+    expect(share((minute) => 20 * 0.8 ** minute)).toBeLessThan(still * 1.05)
   })
 
   it('says how well it knows: the last value, a short history, then its own errors', () => {

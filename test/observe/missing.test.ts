@@ -44,7 +44,7 @@ function rows(...list: readonly Row[]): Answer {
 }
 
 /** One replica that does something, at the newest possible instant. */
-const healthy: Readonly<Record<QueryId, Answer>> = {
+const healthy: Readonly<Record<Exclude<QueryId, 'gateways'>, Answer>> = {
   gauges: rows(row('running', 4), row('waiting', 1), row('kvUsage', 0.5), row('kvEngines', 1)),
   growth: rows(row('running', 0.1), row('waiting', -0.3)),
   counters: rows(
@@ -53,6 +53,8 @@ const healthy: Readonly<Record<QueryId, Answer>> = {
     row('preemptions', 0),
     row('prefixQueries', 2000),
     row('prefixHits', 500),
+    row('fineRate', 3),
+    row('fineSamples', 2),
   ),
   promptTokens: histogram(1, 2, 3000),
   outputTokens: histogram(1, 2, 500),
@@ -92,6 +94,7 @@ const counts = { desired: 1, ready: 1, starting: 0, terminating: 0 }
 describe('what is missing, and why', () => {
   it('is nothing where every query has an answer', () => {
     expect(JSON.stringify(signals({}))).not.toContain('missing')
+    expect(signals({}).arrivingNow).toEqual({ requestsPerSecond: 3, seconds: 5 })
     expect(signals({}).inSystemGrowthPerSecond).toBeCloseTo(-0.2, 12)
     expect(signals({}).ttft).toEqual({ upperBounds: [1, 2.5], perSecond: [1, 1, 0], sumPerSecond: 2.5 })
   })

@@ -64,6 +64,7 @@ const policy: ScalingPolicy = {
     stalenessBudgetSeconds: 120,
     sloMargin: 0.95,
     maxLoad: 0.9,
+    zero: { afterSeconds: 600 },
   },
 }
 

@@ -82,6 +82,7 @@ describe('The smallest useful policy', () => {
         stalenessBudgetSeconds: 120,
         sloMargin: 0.95,
         maxLoad: 0.9,
+        zero: { afterSeconds: 600 },
       },
     })
     expect(policies[0]?.behavior).not.toHaveProperty('budgetPerHour')
@@ -120,6 +121,41 @@ describe('The worked examples', () => {
       'chat/llama-70b',
       'support/llama-8b',
     ])
+  })
+
+  it('of a gateway and a calendar loads alone, with zones as offsets and instants as seconds', async () => {
+    const result = await loadPoliciesFrom(`${examples}gateways`, resolveFrom(measuredProfiles))
+    if (result.kind === 'invalid') throw new Error(result.problems.map(problemText).join('\n'))
+    expect(result.warnings).toEqual([])
+    const [policy] = result.policies.policies
+    expect(policy?.classes.map(({ demand }) => demand)).toEqual(
+      ['0', '10'].map((priority) => ({
+        kind: 'gateway',
+        gateway: 'inferenceGateway',
+        namespace: 'gateways',
+        match: { priority },
+      })),
+    )
+    expect(policy?.behavior.zero).toEqual({ afterSeconds: 1200, startWithinSeconds: 180 })
+    expect(policy?.variants[0]?.engine.apiServers).toBe(2)
+    const [office, maintenance, launch] = policy?.schedules ?? []
+    expect(office).toMatchObject({
+      title: 'schedule office-hours',
+      when: { kind: 'weekly', days: [1, 2, 3, 4, 5], fromSecond: 28_800, untilSecond: 66_600 },
+      replicas: { 'assistants/llama-8b/h100': { min: 2 } },
+    })
+    expect(maintenance).toMatchObject({ when: { fromSecond: 82_800, untilSecond: 90_000 }, hold: true })
+    expect(launch).toEqual({
+      title: 'event launch',
+      when: {
+        kind: 'once',
+        fromSecond: Date.UTC(2026, 11, 1, 8) / 1000,
+        untilSecond: Date.UTC(2026, 11, 1, 11) / 1000,
+      },
+      hold: false,
+      replicas: {},
+      demand: { 'assistants/llama-8b/chat': { atLeastPerSecond: 40, factor: 2 } },
+    })
   })
 
   it('say which schema an editor checks them with', async () => {
@@ -277,6 +313,7 @@ spec:
       budgetPerHour: 200,
       sloMargin: 0.9,
       maxLoad: 0.8,
+      zero: { afterSeconds: 600 },
     })
   })
 

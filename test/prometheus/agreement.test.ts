@@ -6,12 +6,13 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { quantile } from '../../src/core/histogram.ts'
 import { defaultObserveOptions, type ObserveOptions, queryPlan } from '../../src/core/observe/queries.ts'
-import type { PolicySet } from '../../src/core/policy.ts'
+import type { DemandSource, GatewayKind, PolicySet } from '../../src/core/policy.ts'
 import { isMissing } from '../../src/core/reading.ts'
 import { prometheusClient } from '../../src/prometheus/client.ts'
 import { prometheusObserver } from '../../src/prometheus/observer.ts'
 import { observeStore } from '../../src/simulation/seriesObserver.ts'
 import { SeriesStore } from '../../src/simulation/seriesStore.ts'
+import { endpointPicker, llmd, router } from '../observe/gatewayTexts.ts'
 import { labelled, owner, patterned, policySet } from '../observe/policies.ts'
 import { type Pod, textOf } from '../observe/stage.ts'
 import { exposition, quiet } from '../observe/vllm.ts'
@@ -69,6 +70,12 @@ const pods: readonly Pod[] = [
   },
 ]
 
+const gateways: readonly Pod[] = [
+  { pod: 'epp-0', says: endpointPicker },
+  { pod: 'epp-1', says: llmd },
+  { pod: 'router-0', says: router },
+]
+
 const variants = [
   owner('plain', 'llama'),
   owner('decode', 'llama-decode'),
@@ -86,8 +93,15 @@ const policies = policySet({
     { name: 'empty', demand: { kind: 'query', backlogTokens: 'no_such_metric' } },
     { name: 'wrong', demand: { kind: 'query', backlogTokens: 'no_such_function(up)' } },
     { name: 'nan', demand: { kind: 'query', requestsPerSecond: 'vector(0) / 0' } },
+    { name: 'picker', demand: gateway('inferenceGateway', { priority: '0' }) },
+    { name: 'router', demand: gateway('productionStack') },
+    { name: 'absent', demand: gateway('dynamo') },
   ],
 })
+
+function gateway(kind: GatewayKind, match: Readonly<Record<string, string>> = {}): DemandSource {
+  return { kind: 'gateway', gateway: kind, namespace: 'chat', match }
+}
 
 /** Every text that was served, by `monitor/pod`, in order. */
 const served = new Map<string, string[]>()
@@ -106,7 +120,7 @@ beforeAll(async () => {
   const begun = Date.now()
   server = createServer((request, response) => {
     const [, monitor = '', name = ''] = (request.url ?? '').split('/')
-    const pod = pods.find((one) => one.pod === name)
+    const pod = [...pods, ...gateways].find((one) => one.pod === name)
     if (pod === undefined) {
       response.end(owners)
       return
@@ -132,8 +146,8 @@ beforeAll(async () => {
   prometheus = await startPrometheus({
     global: { scrape_interval: `${scrapeSeconds}s`, scrape_timeout: `${scrapeSeconds}s` },
     scrape_configs: [
-      monitored('podmonitor', pods),
-      monitored('servicemonitor', pods.slice(0, 2)),
+      monitored('podmonitor', [...pods, ...gateways]),
+      monitored('servicemonitor', [...pods.slice(0, 2), ...gateways.slice(0, 1)]),
       job('kube-state-metrics', [target('/owners', {})]),
     ],
   })
@@ -240,6 +254,26 @@ describe('a real Prometheus and the store in memory', () => {
       'chat/llama: every series is there 2 times; do several monitors scrape its pods? Counted once',
     )
     expect(real.warnings).toContain('chat/stray: 1 pod of the model "llama-70b" that no variant claims')
+  })
+
+  it('agree on what gateways say', async () => {
+    const { real, store } = await both(policies)
+    const ofGateways = ({ classes }: typeof real) =>
+      Object.fromEntries(Object.entries(classes).filter(([, signals]) => signals.gateway !== undefined))
+    expect(differences(ofGateways(store), ofGateways(real))).toEqual([])
+    // The newer generation's names, of the pod that has them: 3 requests/s, every tenth second one turned away.
+    expect(real.classes['chat/llama/picker']?.gateway).toMatchObject({
+      passedPerSecond: expect.closeTo(3, 0),
+      rejectedPerSecond: expect.closeTo(0.1, 1),
+      queued: 3,
+      counted: 'some',
+      arrivingNow: { requestsPerSecond: expect.closeTo(3, 0) },
+    })
+    expect(real.classes['chat/llama/router']?.gateway).toMatchObject({
+      passedPerSecond: expect.closeTo(3, 0),
+      queued: 0,
+    })
+    expect(real.classes['chat/llama/absent']?.gateway).toMatchObject({ missing: 'noSeries' })
   })
 
   it('agree where kube-state-metrics tells the owners', async () => {

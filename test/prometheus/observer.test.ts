@@ -73,7 +73,7 @@ describe('an observation through Prometheus', () => {
   it('loses only what a failing query would have told', async () => {
     const { observer, reports } = await scene((response, asked) => {
       const text = asked.form.get('query') ?? ''
-      if (text.includes('time_to_first_token')) json('gone', 404)(response, asked)
+      if (text.includes('time_to_first_token_seconds_bucket')) json('gone', 404)(response, asked)
       else if (text.includes('api_rate')) json(refused('unknown function'), 400)(response, asked)
       else json(text.includes('"waiting"') ? running : vector())(response, asked)
     })

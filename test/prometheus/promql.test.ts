@@ -45,6 +45,23 @@ describe('PromQL', () => {
     )
   })
 
+  it('reads as in the golden file for classes at gateways of every kind', async () => {
+    const kinds = ['inferenceGateway', 'productionStack', 'dynamo', 'kserve'] as const
+    const classes = kinds.map((kind) => ({
+      name: kind,
+      demand: {
+        kind: 'gateway',
+        gateway: kind,
+        namespace: kind === 'dynamo' ? 'frontends' : 'chat',
+        match: kind === 'kserve' ? { priority: '10' } : {},
+      } as const,
+    }))
+    const plan = queryPlan(policySet({ variants: [owner('h100')], classes }), defaultObserveOptions)
+    const atGateways = plan.queries.filter(({ id }) => id === 'gateways').map(promql)
+    expect(atGateways).toHaveLength(1)
+    await expect(`${atGateways.join()}\n`).toMatchFileSnapshot('gateways.golden.promql')
+  })
+
   it.each([1, 10, 200])('asks the same number of queries for %i variants, at most 20', (count) => {
     const variants = Array.from(
       { length: count },
@@ -74,6 +91,16 @@ describe('PromQL', () => {
         name: hostile,
         servedNames: [hostile],
         variants: [labelled('a', hostile), owner('b', hostile)],
+      },
+      {
+        namespace: 'gateways',
+        variants: [owner('e')],
+        classes: [
+          {
+            name: 'x',
+            demand: { kind: 'gateway', gateway: 'kserve', namespace: hostile, match: { priority: hostile } },
+          } as const,
+        ],
       },
       { variants: [owner('c', 'c', 'LeaderWorkerSet'), patterned('d', 'd-[0-9]{1,3}(?:-x)?\\.y')] },
     ]

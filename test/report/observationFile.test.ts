@@ -1,6 +1,6 @@
 // What `record` writes, `plan --observation` reads; what an editor broke is named.
 import { expect, test } from 'vitest'
-import type { Observation, VariantSignals } from '../../src/core/observation.ts'
+import type { ClassSignals, Observation, VariantSignals } from '../../src/core/observation.ts'
 import { observationJson, parseObservation } from '../../src/report/observationFile.ts'
 
 const histogram = { upperBounds: [0.1, 1], perSecond: [1, 2, 0], sumPerSecond: 1.5 }
@@ -29,13 +29,29 @@ const signals: Required<VariantSignals> = {
   prefixHitRate: { missing: 'notReported' },
   kvUsage: 0.4,
   kvTokensPerReplica: 400_000,
+  arrivingNow: { requestsPerSecond: 6, seconds: 5 },
+}
+
+const classSignals: Required<ClassSignals> = {
+  requestsPerSecond: 5,
+  backlogTokens: { missing: 'backendDown' },
+  gateway: {
+    passedPerSecond: 4,
+    rejectedPerSecond: 1,
+    queued: 2,
+    queueGrowthPerSecond: -0.1,
+    counted: 'some',
+    arrivingNow: { requestsPerSecond: 6, seconds: 5 },
+    promptTokens: histogram,
+    outputTokens: { missing: 'idle' },
+  },
 }
 
 const observation: Observation = {
   format: 'mixscaler-observation/1',
   at: 1005,
   variants: { 'chat/llama/h100': signals },
-  classes: { 'chat/llama/chat': { requestsPerSecond: 5, backlogTokens: { missing: 'backendDown' } } },
+  classes: { 'chat/llama/chat': classSignals },
   pools: { h100: 64 },
   warnings: ['unknown pods'],
 }

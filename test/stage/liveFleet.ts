@@ -31,6 +31,7 @@ export async function startLiveFleet(
   const server: ExpositionServer = await startExpositionServer({
     fleets: [fleet],
     flavour: 'v1',
+    gateway: 'inferenceGateway',
     epochSeconds,
     advance,
     port: 0,

@@ -1,6 +1,6 @@
 // What if there were twice the traffic? The same observation with more of everything that arrives or waits: lengths,
 // latencies and replicas stay as seen, and classes with deadlines get more work, not merely a higher rate.
-import type { ClassSignals, Observation, VariantSignals } from '../observation.ts'
+import type { ClassSignals, GatewaySignals, Observation, VariantSignals } from '../observation.ts'
 import { isMissing, type Reading } from '../reading.ts'
 
 export function scaleDemand(observation: Observation, factor: number): Observation {
@@ -12,9 +12,17 @@ export function scaleDemand(observation: Observation, factor: number): Observati
     inSystemGrowthPerSecond: times(signals.inSystemGrowthPerSecond),
     waiting: times(signals.waiting),
   })
-  const trafficClass = ({ requestsPerSecond, backlogTokens }: ClassSignals): ClassSignals => ({
+  const atGateway = (signals: GatewaySignals): GatewaySignals => ({
+    ...signals,
+    passedPerSecond: signals.passedPerSecond * factor,
+    rejectedPerSecond: signals.rejectedPerSecond * factor,
+    queued: signals.queued * factor,
+    queueGrowthPerSecond: signals.queueGrowthPerSecond * factor,
+  })
+  const trafficClass = ({ requestsPerSecond, backlogTokens, gateway }: ClassSignals): ClassSignals => ({
     ...(requestsPerSecond === undefined ? {} : { requestsPerSecond: times(requestsPerSecond) }),
     ...(backlogTokens === undefined ? {} : { backlogTokens: times(backlogTokens) }),
+    ...(gateway === undefined ? {} : { gateway: isMissing(gateway) ? gateway : atGateway(gateway) }),
   })
   return {
     ...observation,

@@ -1,17 +1,17 @@
-// How long the requests of a class are: from the engines' histograms, else as last seen, else as the policy
+// How long the requests of a class are: from its gateway's or the engines' histograms, else as last seen, else as the policy
 // assumes. Read anew only now and then, so that sampling noise neither moves the plan nor costs a new capacity.
 import type { LengthBin, Shape } from '../capacity/question.ts'
 import { assumedLengths, lengthBins } from '../capacity/shape.ts'
 import { eventsPerSecond, type Histogram } from '../histogram.ts'
 import type { Observation, VariantSignals } from '../observation.ts'
-import { type ClassId, type Role, serves, type TrafficClass, type Variant } from '../policy.ts'
+import { type Role, serves, type TrafficClass, type Variant } from '../policy.ts'
 import { isMissing, type Reading } from '../reading.ts'
+import { isDue } from './turns.ts'
 
 /** Bins per histogram: twelve lose under a percent of capacity against the full sample (docs/MODEL.md). */
 const binCount = 12
 
-/** A shape stands as long as the window it is read over, unless the work per request moves by more than `materialChange` before that. */
-const shapeSeconds = 300
+/** A shape stands for a turn, as long as the window it is read over, unless the work per request moves by more than this. */
 const materialChange = 0.1
 
 export interface ClassShape {
@@ -31,8 +31,7 @@ export function classShape(
   if (now === undefined) return remembered ?? { shape: assumedShape(trafficClass), origin: 'assumed' }
   const read: ClassShape = { shape: now, origin: 'observed', readAt: observation.at }
   if (remembered?.readAt === undefined) return read
-  const phase = phaseOf(trafficClass.id)
-  const due = period(observation.at, phase) !== period(remembered.readAt, phase)
+  const due = isDue(trafficClass.id, observation.at, remembered.readAt)
   return due || differs(now, remembered.shape) ? read : remembered
 }
 
@@ -49,8 +48,15 @@ function observedShape(
   // A decode engine counts transferred prompts as its own, and a prefill engine emits one token per request.
   const entrances = signalsOf(['unified', 'prefill'])
   const exits = signalsOf(['unified', 'decode'])
-  const promptTokens = merged(entrances.map((signals) => signals.promptTokens))
-  const outputTokens = merged(exits.map((signals) => signals.outputTokens))
+  // A gateway tells the lengths of one class; engines mix all that they serve.
+  const gateway = observation.classes[trafficClass.id]?.gateway
+  const told = gateway === undefined || isMissing(gateway) ? undefined : gateway
+  const promptTokens =
+    merged(told === undefined ? [] : [told.promptTokens]) ??
+    merged(entrances.map((signals) => signals.promptTokens))
+  const outputTokens =
+    merged(told === undefined ? [] : [told.outputTokens]) ??
+    merged(exits.map((signals) => signals.outputTokens))
   if (promptTokens === undefined || outputTokens === undefined) return undefined
   return {
     promptTokens: lengthBins(promptTokens, binCount),
@@ -65,17 +71,6 @@ function assumedShape({ assumedShape: assumed }: TrafficClass): Shape {
     outputTokens: assumedLengths(assumed.outputTokens),
     prefixHitRate: 0,
   }
-}
-
-/** Classes take turns, by a phase of their name, so that not all capacities are due at one tick. */
-function phaseOf(id: ClassId): number {
-  let hash = 0
-  for (let i = 0; i < id.length; i++) hash = (hash * 31 + id.charCodeAt(i)) % 1_000_003
-  return hash % shapeSeconds
-}
-
-function period(at: number, phase: number): number {
-  return Math.floor((at + phase) / shapeSeconds)
 }
 
 function differs(now: Shape, then: Shape): boolean {

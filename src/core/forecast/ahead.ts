@@ -1,9 +1,11 @@
 // How far ahead a class is planned for, and what is forecast for then. Only demand that compares with earlier demand
 // teaches anything: while engines of the class cannot be read, its forecast rests.
+import type { DemandReadAt } from '../demand/readAt.ts'
 import { type ScalingPolicy, serves, type TrafficClass, type Variant } from '../policy.ts'
 import { isMissing, missing, type Reading } from '../reading.ts'
 import type { Forecast } from './forecast.ts'
 import { type DemandHistory, type EnterDemand, enterDemand, forecastFrom, noHistory } from './history.ts'
+import { leadOf } from './lead.ts'
 
 export interface Ahead {
   readonly forecast: Forecast
@@ -11,24 +13,28 @@ export interface Ahead {
   readonly history: DemandHistory
 }
 
-/** Some starts take longer than the policy says. */
-const startupMargin = 1.1
-
-/** From demand to a replica asked for: the next tick, and the HPA's next sync. */
-const actuationSeconds = 30
-
 export function lookAhead(
   policy: ScalingPolicy,
   trafficClass: TrafficClass,
+  readAt: DemandReadAt,
   unseen: readonly Variant[],
   history: DemandHistory | undefined,
   at: number,
   requestsPerSecond: number,
 ): Reading<Ahead> {
-  const entered = remembered(policy, trafficClass, unseen, history, at, requestsPerSecond, enterDemand)
+  const entered = remembered(
+    policy,
+    trafficClass,
+    readAt,
+    unseen,
+    history,
+    at,
+    requestsPerSecond,
+    enterDemand,
+  )
   if (isMissing(entered)) return entered
   const { forecastQuantile } = policy.behavior
-  const lead = leadSeconds(policy, trafficClass)
+  const lead = leadOfClass(policy, trafficClass)
   return {
     forecast: forecastFrom(entered, at, taken(requestsPerSecond), lead, forecastQuantile),
     history: entered,
@@ -39,6 +45,7 @@ export function lookAhead(
 export function remembered(
   policy: ScalingPolicy,
   trafficClass: TrafficClass,
+  readAt: DemandReadAt,
   unseen: readonly Variant[],
   history: DemandHistory | undefined,
   at: number,
@@ -49,10 +56,10 @@ export function remembered(
     return missing('notReported', 'a forecast of work that has deadlines')
   }
   const hidden = unseen.find((variant) => serves(variant, trafficClass))
-  if (trafficClass.demand.kind === 'engine' && hidden !== undefined) {
+  if (readAt === 'engines' && hidden !== undefined) {
     return missing('noSeries', `what arrives at ${hidden.name}`)
   }
-  return enter(history ?? noHistory, at, taken(requestsPerSecond), leadSeconds(policy, trafficClass))
+  return enter(history ?? noHistory, at, taken(requestsPerSecond), leadOfClass(policy, trafficClass))
 }
 
 /** An author's query may say anything. */
@@ -60,12 +67,6 @@ function taken(requestsPerSecond: number): number {
   return Math.max(0, requestsPerSecond)
 }
 
-/** Until a replica ordered now is ready, on the slowest variant that can grow. */
-function leadSeconds({ variants }: ScalingPolicy, trafficClass: TrafficClass): number {
-  const startable = variants.filter(
-    (variant) => serves(variant, trafficClass) && variant.replicas.max > variant.replicas.min,
-  )
-  return (
-    startupMargin * Math.max(0, ...startable.map(({ startupSeconds }) => startupSeconds)) + actuationSeconds
-  )
+function leadOfClass({ variants }: ScalingPolicy, trafficClass: TrafficClass): number {
+  return leadOf(variants.filter((variant) => serves(variant, trafficClass)))
 }

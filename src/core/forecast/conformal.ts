@@ -14,6 +14,9 @@ const halfLifeSeconds = 1800
 /** From a mean absolute error to a standard deviation, under a normal law: sqrt(pi / 2). */
 const deviationsPerMeanError = 1.25
 
+/** How far the assumed scale is trusted before any error is known, in independent errors. */
+const assumedFreedom = 4
+
 export interface Errors {
   /** z - f in logarithms, oldest first. */
   readonly values: readonly number[]
@@ -53,12 +56,24 @@ export function enterError(
 
 /**
  * The `q`-quantile of the error: sorted[ceil(q (m + k)) - 1] of m errors of which k overlap, as there are k in a horizon.
- * While they hold fewer than twenty horizons, z_q 1.25 s takes the rest of the weight.
+ * While they hold fewer than twenty horizons, t_q 1.25 s takes the rest of the weight. Until they hold one, up to half of
+ * s^2 is that of the provisional scale, where that is larger.
  */
-export function errorQuantile(errors: Errors, q: number, errorsPerHorizon: number): number {
-  const { values, scale } = errors
-  const assumed = normalQuantile(q) * deviationsPerMeanError * scale
+export function errorQuantile(
+  errors: Errors,
+  q: number,
+  errorsPerHorizon: number,
+  provisionalScale = 0,
+): number {
+  const { values } = errors
+  const part = Math.max(0, 1 - values.length / errorsPerHorizon) / 2
+  const scale = Math.max(
+    errors.scale,
+    Math.sqrt((1 - part) * errors.scale ** 2 + part * provisionalScale ** 2),
+  )
   const m = values.length
+  const freedom = assumedFreedom + m / errorsPerHorizon
+  const assumed = studentQuantile(q, freedom) * deviationsPerMeanError * scale
   if (m === 0) return assumed
   const sorted = Float64Array.from(values).sort()
   const rank = Math.min(m, Math.max(1, Math.ceil(q * (m + errorsPerHorizon))))
@@ -67,9 +82,41 @@ export function errorQuantile(errors: Errors, q: number, errorsPerHorizon: numbe
   return experience * seen + (1 - experience) * assumed
 }
 
+/**
+ * How far demand has climbed since forecasts whose time has not come yet, carried on to the horizon as a random walk:
+ * s = sqrt(2 n^2 + mean of (2 max(0, d)^2 - 2 n^2) horizon / age) / 1.25, with n^2 = u/60 / (1 + u)^2 the noise of a minute's
+ * count. Climbs alone: it widens upper quantiles, and a fall is no reason to plan for more.
+ */
+export function provisionalScale(
+  changes: readonly { readonly change: number; readonly ageSeconds: number }[],
+  horizonSeconds: number,
+  requestsPerSecond: number,
+): number {
+  const old = changes.filter(({ ageSeconds }) => ageSeconds >= 60)
+  if (old.length === 0) return 0
+  const counting = (2 * requestsPerSecond) / 60 / (1 + requestsPerSecond) ** 2
+  const walk = old.reduce(
+    (sum, { change, ageSeconds }) =>
+      sum + (2 * Math.max(0, change) ** 2 - counting) * (horizonSeconds / ageSeconds),
+    0,
+  )
+  return Math.sqrt(counting + Math.max(0, walk / old.length)) / deviationsPerMeanError
+}
+
 /** 1 once there are errors of twenty horizons, that is about twenty independent ones. */
 export function experienceOf({ values }: Errors, errorsPerHorizon: number): number {
   return Math.min(1, values.length / (20 * errorsPerHorizon))
+}
+
+/**
+ * A scale known from few independent errors is itself in doubt: Student's law instead of the normal one. Abramowitz and
+ * Stegun 26.7.5, the first two terms: within 1 % of the 95 % quantile for five degrees of freedom, 5 % of the 99 % one.
+ */
+function studentQuantile(q: number, freedom: number): number {
+  const z = normalQuantile(q)
+  const first = (z ** 3 + z) / 4
+  const second = (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96
+  return z + first / freedom + second / freedom ** 2
 }
 
 /** Abramowitz and Stegun 26.2.23: within 4.5e-4. */

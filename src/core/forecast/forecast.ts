@@ -1,6 +1,13 @@
 // What will arrive by the time a replica ordered now is ready, and how sure that is: a hedged mixture of simple
 // experts on the logarithm of demand, with quantiles from its own past errors. Formulas and sources: docs/MODEL.md.
-import { type Errors, enterError, errorQuantile, experienceOf, noErrors } from './conformal.ts'
+import {
+  type Errors,
+  enterError,
+  errorQuantile,
+  experienceOf,
+  noErrors,
+  provisionalScale,
+} from './conformal.ts'
 import { evaluate, type Fit, newFit, refit } from './leastSquares.ts'
 import { featureCount, features, type Levels, moveLevels, newLevels } from './levels.ts'
 import { changed, logOf, within } from './logs.ts'
@@ -101,11 +108,12 @@ export function forecast(memory: ForecastMemory, quantile: number, season: Seaso
   const change = expectedChange(memory, season)
   const most = mostAboveHighest * highest
   const experience = experienceOf(errors, perHorizon)
+  const provisional = experience < 1 ? sinceForecasts(memory) : 0
   return {
     expected: Math.min(most, changed(requestsPerSecond, change)),
     atQuantile: Math.min(
       most,
-      changed(requestsPerSecond, change + errorQuantile(errors, quantile, perHorizon)),
+      changed(requestsPerSecond, change + errorQuantile(errors, quantile, perHorizon, provisional)),
     ),
     horizonSeconds,
     basis: experience === 0 ? 'lastValue' : experience < 1 ? 'shortHistory' : 'calibrated',
@@ -157,6 +165,12 @@ function learn(lessons: Lessons, open: OpenForecast, at: number, y: number, hori
     losses: lose(lessons.losses, open.opinions, e, period),
     errors: enterError(lessons.errors, e - open.change, horizonSeconds, period),
   }
+}
+
+/** A horizon is long before the first forecast is judged: what has happened since the open ones is known earlier. */
+function sinceForecasts({ open, at, levels, horizonSeconds, requestsPerSecond }: ForecastMemory): number {
+  const changes = open.map((one) => ({ change: levels.y - one.y, ageSeconds: at - one.at }))
+  return provisionalScale(changes, horizonSeconds, requestsPerSecond)
 }
 
 /** Of y until the horizon; the experts are believed in proportion to the experience there is. */

@@ -5,7 +5,7 @@ import { missing, type Reading } from '../reading.ts'
 import type { Answer } from './series.ts'
 import { total } from './values.ts'
 
-export type ClassSignal = keyof ClassSignals
+export type ClassSignal = 'requestsPerSecond' | 'backlogTokens'
 
 export interface ClassQuery {
   readonly class: ClassId

@@ -1,13 +1,15 @@
 // From the answers of the metrics to what the decision reads. Pure: the same answers give the same observation.
 // Each signal stands alone: a query that failed, or a series that is not there, leaves the others untouched.
-import type { Observation, ReplicaCounts, VariantSignals } from '../observation.ts'
-import type { PolicySet, VariantId } from '../policy.ts'
+import type { ClassSignals, Observation, ReplicaCounts, VariantSignals } from '../observation.ts'
+import type { ClassId, PolicySet, VariantId } from '../policy.ts'
 import { isMissing, missing, type Reading } from '../reading.ts'
 import { type ClassAnswer, classSignals, classWarnings } from './classQueries.ts'
 import { type Answers, deal } from './deal.ts'
+import { gatewaySignals } from './gatewaySignals.ts'
 import { kvTokensOf, kvUsageOf } from './kvCache.ts'
 import type { QueryPlan } from './queries.ts'
 import type { QueryId } from './series.ts'
+import { shortRate } from './shortRate.ts'
 import { type Sight, type Signal, sightOf } from './sight.ts'
 import { share } from './values.ts'
 import { warningsAbout } from './warnings.ts'
@@ -33,13 +35,16 @@ export function observe(
   const variants: Record<VariantId, VariantSignals> = {}
   for (const { id } of policies.flatMap((policy) => policy.variants)) {
     const counts = context.replicas?.[id]
-    variants[id] = signalsOf(sightOf(id, dealt, plan, context.at, counts), counts)
+    variants[id] = signalsOf(sightOf(id, dealt, plan, context.at, counts), counts, plan)
   }
+  const classes: Record<ClassId, ClassSignals> = { ...classSignals(context.classAnswers) }
+  const gateways = gatewaySignals(plan.gateways, answers.get('gateways'), context.at, plan)
+  for (const [id, gateway] of Object.entries(gateways)) classes[id] = { ...classes[id], gateway }
   return {
     format: 'mixscaler-observation/1',
     at: context.at,
     variants,
-    classes: classSignals(context.classAnswers),
+    classes,
     pools: context.pools ?? {},
     warnings: [
       ...warningsAbout(plan, answers, variants),
@@ -49,7 +54,11 @@ export function observe(
   }
 }
 
-function signalsOf(sight: Sight, counts: Reading<ReplicaCounts> | undefined): VariantSignals {
+function signalsOf(
+  sight: Sight,
+  counts: Reading<ReplicaCounts> | undefined,
+  { rateWindowSeconds }: QueryPlan,
+): VariantSignals {
   const reporting = sight.sum(always('presence', 'replicas', 'replicas that report'))
   const kvConfig = sight.rows(sometimes('kvConfig', 'engines', 'cache_config_info'))
   return {
@@ -78,6 +87,11 @@ function signalsOf(sight: Sight, counts: Reading<ReplicaCounts> | undefined): Va
       sight.sum(sometimes('gauges', 'kvEngines', 'KV cache usage')),
     ),
     kvTokensPerReplica: isMissing(kvConfig) ? kvConfig : kvTokensOf(kvConfig, reporting),
+    arrivingNow: shortRate(
+      rateWindowSeconds,
+      (part) => sight.sum(always('counters', part, 'first tokens')),
+      (part) => sight.most(always('counters', part, 'first tokens')),
+    ),
   }
 }
 

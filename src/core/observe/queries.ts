@@ -1,8 +1,10 @@
-// What one tick asks the metrics: twelve queries, whatever the number of models, variants and pods. Names are
-// vLLM's of every version since 0.6 (docs/METRICS.md); where a name changed, both are asked and read once.
+// What one tick asks the metrics: twelve queries, whatever the number of models, variants and pods, and one more where
+// classes are read at gateways. Names are vLLM's of every version since 0.6 (docs/METRICS.md); where a name changed, both are asked and read once.
 import type { PolicySet } from '../policy.ts'
 import { type Claims, claimsOf } from './claims.ts'
+import { type GatewayClass, gatewayClasses, gatewayDemandParts, gatewayQuery } from './gatewayQuery.ts'
 import type { Part, PodGroup, QueryId, SeriesQuery, SeriesRead, WorkloadSource } from './series.ts'
+import { shortParts } from './shortRate.ts'
 
 export interface ObserveOptions {
   /** `vllm:`, or what the pipeline makes of it: `vllm_`, `ray_vllm_`. */
@@ -30,6 +32,8 @@ export const defaultObserveOptions: ObserveOptions = {
 
 export interface QueryPlan extends Claims {
   readonly queries: readonly SeriesQuery[]
+  readonly gateways: readonly GatewayClass[]
+  readonly rateWindowSeconds: number
   readonly sampleMaxAgeSeconds: number
 }
 
@@ -46,7 +50,7 @@ export function queryPlan(policies: PolicySet, options: ObserveOptions): QueryPl
   const claims = claimsOf(policies, workload)
   const namespaces = [...new Set(claims.claims.map(({ namespace }) => namespace))].sort()
   const parts = partsOf(options, claims.groups)
-  const query = (id: QueryId, groupings = claims.groupings): SeriesQuery => {
+  const query = (id: keyof typeof parts, groupings = claims.groupings): SeriesQuery => {
     return { id, parts: parts[id], groupings, namespaces, matchers: options.matchers }
   }
   const queries = [
@@ -63,9 +67,13 @@ export function queryPlan(policies: PolicySet, options: ObserveOptions): QueryPl
     query('inventory', [claims.everything]),
     query('doubled', [{ labels: [], patterns: [], workload }]),
   ]
+  const gateways = gatewayClasses(policies, options.metricPrefix)
+  const atGateways = gatewayQuery(gateways, options)
   return {
     ...claims,
-    queries: namespaces.length === 0 ? [] : queries,
+    queries: [...(namespaces.length === 0 ? [] : queries), ...(atGateways === undefined ? [] : [atGateways])],
+    gateways,
+    rateWindowSeconds: options.rateWindowSeconds,
     sampleMaxAgeSeconds: options.sampleMaxAgeSeconds,
   }
 }
@@ -76,6 +84,7 @@ const demandParts: Readonly<Partial<Record<QueryId, readonly string[]>>> = {
   growth: ['running', 'waiting'],
   counters: ['completions', 'generationTokens'],
   presence: ['replicas', 'newestAt'],
+  gateways: gatewayDemandParts,
 }
 
 /** The same plan with the queries and parts of demand alone; every other signal is missing in what it observes. */
@@ -84,7 +93,12 @@ export function demandOnly(plan: QueryPlan): QueryPlan {
     const names = demandParts[query.id]
     return names === undefined
       ? []
-      : [{ ...query, parts: query.parts.filter(({ name }) => names.includes(name)) }]
+      : [
+          {
+            ...query,
+            parts: query.parts.filter(({ name }) => names.includes(name.slice(name.indexOf('/') + 1))),
+          },
+        ]
   })
   return { ...plan, queries }
 }
@@ -98,7 +112,7 @@ const finishReasons = ['finished_reason', 'finish_reason']
 function partsOf(
   options: ObserveOptions,
   groups: readonly PodGroup[],
-): Readonly<Record<QueryId, readonly Part[]>> {
+): Readonly<Record<Exclude<QueryId, 'gateways'>, readonly Part[]>> {
   const { metricPrefix, rateWindowSeconds, lengthWindowSeconds, sampleMaxAgeSeconds } = options
   const named = (names: readonly string[]) => names.map((name) => `${metricPrefix}${name}`)
   const newest = (...names: readonly string[]): SeriesRead => {
@@ -138,6 +152,9 @@ function partsOf(
       perEngine('preemptions', rate(['num_preemptions_total'])),
       perEngine('prefixQueries', rate(['prefix_cache_queries_total', 'gpu_prefix_cache_queries_total'])),
       perEngine('prefixHits', rate(['prefix_cache_hits_total', 'gpu_prefix_cache_hits_total'])),
+      ...shortParts(rateWindowSeconds, (name, read) =>
+        perEngine(name, read(named(['time_to_first_token_seconds_count']))),
+      ),
     ],
     promptTokens: histogram(['request_prompt_tokens'], lengthWindowSeconds),
     outputTokens: histogram(['request_generation_tokens'], lengthWindowSeconds),

@@ -27,6 +27,7 @@ export type QueryId =
   | 'targets'
   | 'inventory'
   | 'doubled'
+  | 'gateways'
 
 /**
  * One signal: read series, fold duplicates per pod, name the pods' variant, aggregate. A pod that two
@@ -49,12 +50,21 @@ export interface Part {
 export type SeriesRead =
   /** The newest sample, unless it is older than this. */
   | { readonly kind: 'newest'; readonly metrics: readonly string[]; readonly maxAgeSeconds: number }
+  /** The newest sample of series that were not there yet `windowSeconds` ago: a rate does not see what they began with. */
+  | {
+      readonly kind: 'newborn'
+      readonly metrics: readonly string[]
+      readonly windowSeconds: number
+      readonly maxAgeSeconds: number
+    }
   /** When the newest sample was taken: seconds since the epoch. */
   | { readonly kind: 'newestAt'; readonly metrics: readonly string[] }
   /** The last sample within the window, of series that ended too. */
   | { readonly kind: 'last'; readonly metrics: readonly string[]; readonly windowSeconds: number }
   /** A counter's increase per second, resets handled. */
   | { readonly kind: 'rate'; readonly metrics: readonly string[]; readonly windowSeconds: number }
+  /** How many samples the window holds. */
+  | { readonly kind: 'samples'; readonly metrics: readonly string[]; readonly windowSeconds: number }
   /** A gauge's slope per second, by least squares. */
   | { readonly kind: 'slope'; readonly metrics: readonly string[]; readonly windowSeconds: number }
 

@@ -21,6 +21,8 @@ export interface Signal {
 export interface Sight {
   readonly rows: (signal: Signal) => readonly Row[] | Missing
   readonly sum: (signal: Signal) => Reading
+  /** The largest of the rows. */
+  readonly most: (signal: Signal) => Reading
   readonly histogram: (query: QueryId, name: string) => Reading<Histogram>
 }
 
@@ -47,6 +49,10 @@ export function sightOf(
       const own = rows(signal)
       return isMissing(own) ? own : total(own, signal.name, signal.range)
     },
+    most: (signal) => {
+      const own = rows(signal)
+      return isMissing(own) ? own : largest(own)
+    },
     histogram: (query, name) => {
       const part = { query, name, reportedBy: 'everyVersion', range: 'nonNegative' } as const
       const buckets = rows({ ...part, part: 'buckets' })
@@ -66,13 +72,13 @@ function evidenceFor(variant: VariantId, dealt: Dealt, counts: Reading<ReplicaCo
   return {
     counts,
     reporting: reading('presence', 'replicas'),
-    newestAt: isMissing(newest) ? newest : latest(newest),
+    newestAt: isMissing(newest) ? newest : largest(newest),
     targets: reading('targets', 'all'),
     targetsUp: reading('targets', 'up'),
   }
 }
 
-function latest(rows: readonly Row[]): Reading {
+function largest(rows: readonly Row[]): Reading {
   const times = rows.map(({ value }) => value).filter(Number.isFinite)
   return times.length === 0 ? missing('noSeries') : Math.max(...times)
 }
