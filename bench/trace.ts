@@ -37,8 +37,8 @@ of a 70B model on two kinds of GPU, behind a real Prometheus and a real 'mixscal
   --copies N       so many copies of the trace at once, shifted against each other (default 4)
   --minutes N      of the trace (default: all of it)
   --startup N      seconds from asking for a replica to its first request (default 120)
-  --quantile N     behavior.forecastQuantile (default 0.9)
-  --headroom N     behavior.headroom (default 0.1)
+  --quantile N     behavior.forecastQuantile (default 0.75)
+  --headroom N     behavior.headroom (default 0.03)
   --help
 `
 const model = 'RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic'
@@ -67,8 +67,8 @@ function settingsFrom(args: readonly string[]): Settings | undefined {
       copies: { type: 'string', default: '4' },
       minutes: { type: 'string', default: 'Infinity' },
       startup: { type: 'string', default: '120' },
-      quantile: { type: 'string', default: '0.9' },
-      headroom: { type: 'string', default: '0.1' },
+      quantile: { type: 'string', default: '0.75' },
+      headroom: { type: 'string', default: '0.03' },
       help: { type: 'boolean' },
     },
   })

@@ -4,6 +4,8 @@ import type { Behavior } from '../src/core/policy.ts'
 export const behavior: Behavior = {
   forecastQuantile: 0.5,
   headroom: 0.1,
+  attainment: 0.99,
+  learn: { headroom: 'on', speed: 'on' },
   scaleDownHoldSeconds: 120,
   stepLimits: {},
   surviveReplicas: 0,

@@ -1,5 +1,7 @@
 // What was decided at one instant, and why: the only thing that gRPC, metrics, API, tables and reports read.
+import type { Correction } from './calibrate/correction.ts'
 import type { Capacity } from './capacity/question.ts'
+import type { Verdict } from './feedback/feedback.ts'
 import type { Forecast } from './forecast/forecast.ts'
 import type { ReplicaCounts } from './observation.ts'
 import type { ClassId, PolicyId, Role, VariantId } from './policy.ts'
@@ -46,8 +48,29 @@ export interface ClassDecision {
   /** Requests per second that the plan is made for. */
   readonly plannedFor: Reading
   readonly shortfall: Reading
+  readonly headroom: Headroom
   /** Share of requests within the SLO's bounds, as the fleet's own histograms say. */
   readonly attainment: { readonly ttft: Reading; readonly itl: Reading }
+}
+
+/** Shares of demand. */
+export interface Headroom {
+  /** Added to demand before sizing: the policy's, and what was learnt. */
+  readonly planned: number
+  readonly learnt: number
+  /** Share of the last minute's requests that were late beyond what the SLO's percentile allows. */
+  readonly broken: Reading
+  /** What that was taken for. */
+  readonly verdict: Verdict | 'off'
+}
+
+/** How fast the engines of a variant are beside their profile, as sizing takes it. */
+export interface Speed {
+  /** Time over the profile's at their load of late: 1.18 is 18 % slower. */
+  readonly ratio: number
+  readonly correction: Correction
+  /** Since when they have been notably slower, or notably faster. */
+  readonly offSince?: number
 }
 
 export interface VariantDecision {
@@ -62,6 +85,8 @@ export interface VariantDecision {
   /** What the HPA in front will make of it, its dead band considered. */
   readonly effective: Reading
   readonly capacity: Readonly<Record<string, Capacity>>
+  /** Missing: not learnt, or not yet. */
+  readonly speed: Reading<Speed>
   readonly costPerReplicaHour: number
   readonly reasons: readonly Reason[]
 }

@@ -35,6 +35,8 @@ export interface VariantSignals {
   /** Seconds. */
   readonly ttft: Reading<Histogram>
   readonly itl: Reading<Histogram>
+  /** Absent: recorded by a version that did not ask. */
+  readonly typicalEngine?: Reading<TypicalEngine>
   /** 0..1: share of prompt tokens found in the prefix cache. */
   readonly prefixHitRate: Reading
   /** 0..1, mean over replicas. */
@@ -50,6 +52,17 @@ export interface ShortRate {
   readonly requestsPerSecond: number
   /** From the first to the last sample of the window: what the scrape interval allows. */
   readonly seconds: number
+}
+
+/**
+ * Medians over the variant's engines: what most of them say, whatever one of them says. Per second of the window.
+ */
+export interface TypicalEngine {
+  /** Gaps between tokens, and their sum: as many sequences decode, on average. */
+  readonly gapsPerSecond: number
+  readonly gapSecondsPerSecond: number
+  readonly firstTokensPerSecond: number
+  readonly ttftSecondsPerSecond: number
 }
 
 export interface ReplicaCounts {

@@ -51,7 +51,8 @@ function problemOf(view: PolicyView): MixProblem {
     id: trafficClass.id,
     priority: trafficClass.priority,
     requestsPerSecond:
-      Math.max(highest(window), keepsOne === undefined ? 0 : leastDemand) * (1 + behavior.headroom),
+      Math.max(highest(window), keepsOne === undefined ? 0 : leastDemand) *
+      (1 + view.headroomOf(trafficClass)),
     tolerant: trafficClass.serviceLevel.kind === 'latencyTolerant',
   }))
   const byClass = new Map([...view.demand.keys()].map((trafficClass) => [trafficClass.id, trafficClass]))

@@ -129,11 +129,20 @@ export interface StepLimits {
   readonly down?: number
 }
 
+/** What is corrected by measurement: the headroom of classes, and the speed that profiles state. */
+export interface Learning {
+  readonly headroom: 'on' | 'off'
+  readonly speed: 'on' | 'off'
+}
+
 export interface Behavior {
   /** The plan is made for what will arrive, with this chance at most, by the time a replica ordered now is ready. */
   readonly forecastQuantile: number
-  /** Added to demand before sizing, as a share of it: 0.1 plans for 110 %. */
+  /** Added to demand before sizing, as a share of it: 0.1 plans for 110 %. What is learnt comes on top. */
   readonly headroom: number
+  /** Share of the requests that shall keep their SLO: late ones beyond what its percentile allows do not. */
+  readonly attainment: number
+  readonly learn: Learning
   /** The plan is made for the highest demand of this window: up at once, down late. */
   readonly scaleDownHoldSeconds: number
   readonly stepLimits: StepLimits

@@ -102,6 +102,21 @@ export type Reason =
   | { readonly kind: 'outOfReach'; readonly class: string }
   | { readonly kind: 'guessedProfile'; readonly profile: string }
   | { readonly kind: 'assumedShape'; readonly class: string }
+  /** `ratio`: measured time over the profile's. */
+  | {
+      readonly kind: 'offProfile'
+      readonly ratio: number
+      readonly profile: string
+      readonly sinceSecond: number
+    }
+  | {
+      readonly kind: 'learntHeadroom'
+      readonly class: string
+      readonly planned: number
+      readonly learnt: number
+    }
+  | { readonly kind: 'lateAwaiting'; readonly class: string; readonly broken: number }
+  | { readonly kind: 'lateBelowCapacity'; readonly class: string; readonly broken: number }
 
 const limitNames: Readonly<Record<LimitedBy, string>> = {
   ttft: 'TTFT',
@@ -215,6 +230,14 @@ export function sentence(reason: Reason): string {
       return `sized by the estimate ${reason.profile}, not by a measured profile`
     case 'assumedShape':
       return `request lengths of ${reason.class} are assumed: none observed yet`
+    case 'offProfile':
+      return `${offBy(reason.ratio)} than its profile ${reason.profile} since ${timeOfDay(reason.sinceSecond)} UTC`
+    case 'learntHeadroom':
+      return `headroom of ${reason.class} is ${percent(reason.planned)}: ${percent(Math.abs(reason.learnt))} ${reason.learnt > 0 ? 'more' : 'less'} than the policy's, as its requests keep their SLO`
+    case 'lateAwaiting':
+      return `${percent(reason.broken)} of ${reason.class} broke its SLO in the last minute: what is planned for is not ready`
+    case 'lateBelowCapacity':
+      return `${percent(reason.broken)} of ${reason.class} broke its SLO in the last minute on engines with little to do: look for a broken one`
   }
 }
 
@@ -230,6 +253,18 @@ function duration(seconds: number): string {
   const minutes = Math.round(seconds / 60)
   if (minutes < 1) return `${Math.round(seconds)} s`
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+/** 18 % slower: takes 1.18 times as long. */
+function offBy(ratio: number): string {
+  return ratio >= 1 ? `${percent(ratio - 1)} slower` : `${percent(1 - ratio)} faster`
+}
+
+/** Of the second's day. */
+function timeOfDay(second: number): string {
+  const minute = Math.floor(second / 60)
+  const two = (value: number): string => String(value).padStart(2, '0')
+  return `${two(Math.floor(minute / 60) % 24)}:${two(minute % 60)}`
 }
 
 function percent(share: number): string {

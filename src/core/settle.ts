@@ -4,6 +4,7 @@ import type { ClassDecision, CostPerHour, PolicyDecision, VariantDecision } from
 import type { Burstiness } from './demand/burst.ts'
 import { carriedBy } from './demand/supply.ts'
 import type { Forecast } from './forecast/forecast.ts'
+import { headroomShown, type LearntHeadroom, speedShown } from './learning.ts'
 import type { Observation, ReplicaCounts } from './observation.ts'
 import type { Engines } from './optimize/engine.ts'
 import type { MixPlan, MixProblem } from './optimize/mix.ts'
@@ -140,6 +141,7 @@ function seenDecision(
     role: variant.role,
     replicas,
     capacity,
+    speed: speedShown(view.speeds.get(variant)),
     costPerReplicaHour: variant.costPerHour,
   }
   if (plan === undefined || move === undefined) {
@@ -172,6 +174,7 @@ function unseenDecision(
     target,
     effective: target,
     capacity: {},
+    speed: why,
     costPerReplicaHour: variant.costPerHour,
     reasons: [{ kind: isMissing(target) ? 'unknown' : 'holdMissing', signal, missing: why.missing }],
   }
@@ -207,6 +210,7 @@ function classDecision(
     forecast: forecastOf(trafficClass, view) ?? none,
     plannedFor: plan === undefined ? none : (plannedFor ?? none),
     shortfall: plan === undefined || plannedFor === undefined ? none : (plan.shortfall[trafficClass.id] ?? 0),
+    headroom: headroomShown(trafficClass, view.policy, view.headrooms),
     attainment: attainment(trafficClass, view.policy, observation),
   }
 }
@@ -247,10 +251,15 @@ function memoryOf(
   at: number,
 ): Readonly<Record<VariantId, VariantMemory>> {
   const memories: Record<VariantId, VariantMemory> = {}
-  for (const { id } of view.policy.variants) {
+  const learns = view.policy.behavior.learn.speed === 'on'
+  for (const variant of view.policy.variants) {
+    const { id } = variant
     const move = moved.get(id)
     const memory = move === undefined ? state.variants[id] : { target: move.target, plannedAt: at }
-    if (memory !== undefined) memories[id] = memory
+    const speed = learns ? (view.speeds.get(variant) ?? state.variants[id]?.speed) : undefined
+    if (memory === undefined) continue
+    const { target, plannedAt } = memory
+    memories[id] = { target, plannedAt, ...(speed === undefined ? {} : { speed }) }
   }
   return memories
 }
@@ -270,6 +279,7 @@ function classMemory(
           ...(known === undefined ? {} : { demand: known.window }),
           ...forecastMemory(known, state.classes[id]),
           ...quietMemory(known, state.classes[id], view.bursts.get(trafficClass)),
+          ...headroomMemory(view.headrooms.get(trafficClass)),
           ...(shape.origin === 'observed' ? { shape } : {}),
           ...tolerantMemory(trafficClass, view, plan, state),
         },
@@ -303,10 +313,14 @@ function quietMemory(
   }
 }
 
+function headroomMemory(learnt: LearntHeadroom | undefined): Pick<ClassMemory, 'headroom'> {
+  return learnt === undefined ? {} : { headroom: learnt.memory }
+}
+
 /** What was not read or not planned at this tick stays as it was. */
 function tolerantMemory(
   trafficClass: TrafficClass,
-  { policy, tolerant }: PolicyView,
+  { tolerant, headroomOf }: PolicyView,
   plan: MixPlan | undefined,
   state: State,
 ): Pick<ClassMemory, 'ledger' | 'carried'> {
@@ -314,7 +328,7 @@ function tolerantMemory(
   if (serviceLevel.kind === 'interactive' || demand.kind === 'engine') return {}
   const known = state.classes[id]
   const ledger = tolerant.get(trafficClass)?.ledger ?? known?.ledger
-  const carried = plan === undefined ? known?.carried : carriedBy(plan, id, policy.behavior.headroom)
+  const carried = plan === undefined ? known?.carried : carriedBy(plan, id, headroomOf(trafficClass))
   return {
     ...(ledger === undefined ? {} : { ledger }),
     ...(carried === undefined ? {} : { carried }),

@@ -11,6 +11,7 @@ import {
   type TrafficClass,
   type Variant,
 } from './policy.ts'
+import type { Profile } from './profile.ts'
 import { isMissing } from './reading.ts'
 
 /** vLLM's own defaults, where neither the policy nor the metrics say how an engine was started. */
@@ -39,10 +40,11 @@ export function sizing(
   dispersionOf: (trafficClass: TrafficClass) => number,
   observation: Observation,
   memo: CapacityMemo,
+  profileOf: (variant: Variant) => Profile,
 ): Sizing {
   const question = (trafficClass: TrafficClass, variant: Variant, goal: SizingGoal): CapacityQuestion => ({
     role: variant.role,
-    profile: variant.profile,
+    profile: profileOf(variant),
     limits: limitsOf(variant, observation),
     shape: shapeOf(trafficClass),
     goal,

@@ -1,10 +1,12 @@
 // What the decision remembers from one tick to the next: plain JSON, bounded by the windows of the policies,
 // and rebuilt by replaying that window of observations.
+import type { SpeedMemory } from './calibrate/calibrate.ts'
 import type { BurstMemory } from './demand/burst.ts'
 import type { IdleMemory } from './demand/idle.ts'
 import type { Ledger } from './demand/ledger.ts'
 import type { ClassShape } from './demand/shape.ts'
 import type { Carried } from './demand/supply.ts'
+import type { HeadroomMemory } from './feedback/feedback.ts'
 import type { DemandHistory } from './forecast/history.ts'
 import type { ClassId, PolicyId, VariantId } from './policy.ts'
 import type { Bases } from './schedule/demand.ts'
@@ -27,6 +29,8 @@ export interface VariantMemory {
   /** The last target emitted, and when it was last backed by a plan. */
   readonly target: number
   readonly plannedAt: number
+  /** How fast its engines are beside their profile, as far as that was learnt. */
+  readonly speed?: SpeedMemory
 }
 
 export interface ClassMemory {
@@ -36,6 +40,8 @@ export interface ClassMemory {
   readonly shape?: ClassShape
   /** What past demand says about demand ahead: interactive classes only. */
   readonly forecast?: DemandHistory
+  /** What broken SLOs say about the headroom it needs: interactive classes only. */
+  readonly headroom?: HeadroomMemory
   /** Proven to have no demand, and since when. */
   readonly idle?: IdleMemory
   /** Arrivals over seconds, for their burstiness. */

@@ -10,6 +10,14 @@ import { scaleDemand } from './demand/scale.ts'
 import { type ClassShape, classShape, meanTokens } from './demand/shape.ts'
 import type { TolerantDemand } from './demand/tolerant.ts'
 import { type Ahead, lookAhead } from './forecast/ahead.ts'
+import {
+  type Headrooms,
+  headroomShown,
+  learnHeadrooms,
+  learnSpeeds,
+  profileOf,
+  type Speeds,
+} from './learning.ts'
 import type { Observation } from './observation.ts'
 import { type ClassId, type ScalingPolicy, serves, type TrafficClass, type Variant } from './policy.ts'
 import { isMissing, type Missing, missing, type Reading } from './reading.ts'
@@ -32,6 +40,10 @@ export interface PolicyView extends Sizing {
   readonly bursts: ReadonlyMap<TrafficClass, Burstiness>
   readonly inForce: InForce
   readonly memory: PolicyMemory
+  readonly speeds: Speeds
+  readonly headrooms: Headrooms
+  /** Added to the demand of a class before sizing: the policy's, and what was learnt. */
+  readonly headroomOf: (trafficClass: TrafficClass) => number
 }
 
 export interface SeenDemand {
@@ -129,6 +141,39 @@ export function look(
     const why = keepsOne(trafficClass, idle, policy.behavior.zero, there)
     return why === undefined ? {} : { keepsOne: why }
   }
+  const speeds = learnSpeeds(policy, variants, observation, state)
+  const sized = sizing(policy, variants, shapeOf, dispersionOf, observation, memo, (variant) =>
+    profileOf(variant, speeds),
+  )
+  const known = sorted(policy, variants, demand, stay, (trafficClass, asked, requestsPerSecond) => {
+    const { at } = observation
+    const hidden = unseen.map(({ variant }) => variant)
+    const past = state.classes[trafficClass.id]
+    const aheadOf = (perSecond: number) =>
+      lookAhead(policy, trafficClass, asked.readAt, hidden, past?.forecast, at, perSecond)
+    // Where nothing is remembered, the assumed spread is that of the demand asked about.
+    const factor = policy.demandFactor ?? 1
+    const ahead =
+      factor > 0 && past?.forecast !== undefined
+        ? times(aheadOf(requestsPerSecond / factor), factor)
+        : aheadOf(requestsPerSecond)
+    const window = windowOf(policy, trafficClass, state).filter((entry) => entry.at >= memory.since)
+    const rules = calendar.demand[trafficClass.id] ?? []
+    const scheduled = scheduledDemand(plannedFor(requestsPerSecond, ahead), rules, past?.bases ?? {})
+    const hold = policy.behavior.scaleDownHoldSeconds
+    const busy = policy.classes.filter((other) => other !== trafficClass && isBusy(demand[other.id]))
+    const idle = proveIdle(past?.idle, trafficClass, asked, variants, observation, busy)
+    return {
+      requestsPerSecond,
+      ahead,
+      window: remember(window, scheduled.requestsPerSecond, at, hold),
+      scheduled,
+      ...(idle === undefined ? {} : { idle }),
+      ...stay(trafficClass, idle),
+      ...(asked.insteadOfGateway === undefined ? {} : { insteadOfGateway: asked.insteadOfGateway }),
+    }
+  })
+  const headrooms = learnHeadrooms(policy, { ...sized, variants, demand: known.demand }, observation, state)
   return {
     policy,
     memory,
@@ -136,36 +181,12 @@ export function look(
     inForce: calendar,
     bursts,
     unseen,
-    ...sorted(policy, variants, demand, stay, (trafficClass, asked, requestsPerSecond) => {
-      const { at } = observation
-      const hidden = unseen.map(({ variant }) => variant)
-      const past = state.classes[trafficClass.id]
-      const aheadOf = (perSecond: number) =>
-        lookAhead(policy, trafficClass, asked.readAt, hidden, past?.forecast, at, perSecond)
-      // Where nothing is remembered, the assumed spread is that of the demand asked about.
-      const factor = policy.demandFactor ?? 1
-      const ahead =
-        factor > 0 && past?.forecast !== undefined
-          ? times(aheadOf(requestsPerSecond / factor), factor)
-          : aheadOf(requestsPerSecond)
-      const window = windowOf(policy, trafficClass, state).filter((entry) => entry.at >= memory.since)
-      const rules = calendar.demand[trafficClass.id] ?? []
-      const scheduled = scheduledDemand(plannedFor(requestsPerSecond, ahead), rules, past?.bases ?? {})
-      const hold = policy.behavior.scaleDownHoldSeconds
-      const busy = policy.classes.filter((other) => other !== trafficClass && isBusy(demand[other.id]))
-      const idle = proveIdle(past?.idle, trafficClass, asked, variants, observation, busy)
-      return {
-        requestsPerSecond,
-        ahead,
-        window: remember(window, scheduled.requestsPerSecond, at, hold),
-        scheduled,
-        ...(idle === undefined ? {} : { idle }),
-        ...stay(trafficClass, idle),
-        ...(asked.insteadOfGateway === undefined ? {} : { insteadOfGateway: asked.insteadOfGateway }),
-      }
-    }),
+    ...known,
     shapes,
-    ...sizing(policy, variants, shapeOf, dispersionOf, observation, memo),
+    ...sized,
+    speeds,
+    headrooms,
+    headroomOf: (trafficClass) => headroomShown(trafficClass, policy, headrooms).planned,
   }
 }
 

@@ -3,6 +3,7 @@
 import type { VariantDecision } from './decision.ts'
 import { lostDeadline, overdueWork } from './demand/deadlines.ts'
 import { frontEndReason } from './frontEnd.ts'
+import { headroomShown } from './learning.ts'
 import type { Binding, MixPlan } from './optimize/mix.ts'
 import { type ClassId, serves, type TrafficClass, type VariantId } from './policy.ts'
 import { isMissing } from './reading.ts'
@@ -18,7 +19,7 @@ export function variantReasons(
 ): readonly Reason[] {
   const reasons: Reason[] = []
   for (const [trafficClass, { window }] of view.demand) {
-    const planned = highest(window) * (1 + view.policy.behavior.headroom)
+    const planned = highest(window) * (1 + view.headroomOf(trafficClass))
     const carried = plan.flow[trafficClass.id]?.[id] ?? 0
     const answer = capacity[trafficClass.name]
     if (answer?.kind === 'infeasible') {
@@ -50,8 +51,13 @@ export function variantReasons(
   if (variant !== undefined) reasons.push(...frontEndReason(variant, view, plan))
   const wanted = plan.replicas[id] ?? 0
   if (wanted === 0 && reasons.length === 0) reasons.push({ kind: 'notNeeded' })
-  const profile = variant?.profile
-  if (profile?.quality === 'guess') reasons.push({ kind: 'guessedProfile', profile: profile.name })
+  if (variant?.profile.quality === 'guess')
+    reasons.push({ kind: 'guessedProfile', profile: variant.profile.name })
+  const speed = variant === undefined ? undefined : view.speeds.get(variant)
+  if (variant !== undefined && speed?.offSince !== undefined) {
+    const { ratio, offSince } = speed
+    reasons.push({ kind: 'offProfile', ratio, profile: variant.profile.name, sinceSecond: offSince })
+  }
   return reasons
 }
 
@@ -96,6 +102,7 @@ export function policyReasons(
       reasons.push({ kind: 'assumedShape', class: trafficClass.name })
     }
     if (view.outOfReach.has(trafficClass)) reasons.push({ kind: 'outOfReach', class: trafficClass.name })
+    reasons.push(...headroomReasons(trafficClass, view))
     const short = plan?.shortfall[trafficClass.id] ?? 0
     if (short > 0) reasons.push({ kind: 'shortfall', class: trafficClass.name, requestsPerSecond: short })
     if (plan !== undefined) reasons.push(...deadlineReasons(trafficClass, view, highest(window), short))
@@ -105,6 +112,22 @@ export function policyReasons(
   }
   for (const bound of plan?.binding ?? []) reasons.push(...sharedBound(bound))
   if (failure !== undefined) reasons.push({ kind: 'holdFailure', why: failure })
+  return reasons
+}
+
+/** Less is not worth a sentence. */
+const notableHeadroom = 0.02
+
+/** What broken SLOs taught, and why those of the last minute did not. */
+function headroomReasons(trafficClass: TrafficClass, { policy, headrooms }: PolicyView): readonly Reason[] {
+  const { planned, learnt, broken, verdict } = headroomShown(trafficClass, policy, headrooms)
+  const { name } = trafficClass
+  const reasons: Reason[] = []
+  if (Math.abs(learnt) >= notableHeadroom)
+    reasons.push({ kind: 'learntHeadroom', class: name, planned, learnt })
+  if (isMissing(broken)) return reasons
+  if (verdict === 'notReady') reasons.push({ kind: 'lateAwaiting', class: name, broken })
+  if (verdict === 'belowCapacity') reasons.push({ kind: 'lateBelowCapacity', class: name, broken })
   return reasons
 }
 
@@ -162,7 +185,7 @@ function deadlineReasons(
     })
   }
   // Headroom goes short first.
-  const carried = Math.min(plannedPerSecond, plannedPerSecond * (1 + view.policy.behavior.headroom) - short)
+  const carried = Math.min(plannedPerSecond, plannedPerSecond * (1 + view.headroomOf(trafficClass)) - short)
   const lost = lostDeadline(queue, supply, carried)
   if (lost !== undefined) {
     reasons.push({

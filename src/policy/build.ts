@@ -19,8 +19,10 @@ import type { StatedBehavior, StatedClass, StatedVariant } from './schema.ts'
 
 /** Where neither the policy nor the fleet says otherwise. */
 const builtIn: Behavior = {
-  forecastQuantile: 0.9,
-  headroom: 0.1,
+  forecastQuantile: 0.75,
+  headroom: 0.03,
+  attainment: 0.99,
+  learn: { headroom: 'on', speed: 'on' },
   scaleDownHoldSeconds: 120,
   stepLimits: {},
   surviveReplicas: 0,
@@ -94,6 +96,8 @@ function overridden(base: Behavior, stated: StatedBehavior): Behavior {
   return {
     forecastQuantile: stated.forecastQuantile ?? base.forecastQuantile,
     headroom: stated.headroom ?? base.headroom,
+    attainment: stated.attainment ?? base.attainment,
+    learn: { ...base.learn, ...present(stated.learn ?? {}) },
     scaleDownHoldSeconds: scaleDown?.hold ?? base.scaleDownHoldSeconds,
     stepLimits: { ...(up === undefined ? {} : { up }), ...(down === undefined ? {} : { down }) },
     surviveReplicas: survive?.replicas ?? base.surviveReplicas,

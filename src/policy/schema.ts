@@ -203,11 +203,24 @@ const variant = mapping({
   minShare: share({ min: 0, max: 1 }).prefault(0).describe("At least this share of each class's traffic."),
 })
 
+const switched = () => z.enum(['on', 'off'], { error: 'must be on or off' }).optional()
+
 const behaviorFields = {
   forecastQuantile: share({ min: 0.5, max: 0.99 })
     .optional()
-    .describe('Chance that no more arrives by the time a new replica is ready; default 90%.'),
-  headroom: share({ min: 0, max: 4 }).optional().describe('Added to demand before sizing; default 10%.'),
+    .describe('Chance that no more arrives by the time a new replica is ready; default 75%.'),
+  headroom: share({ min: 0, max: 4 })
+    .optional()
+    .describe('Added to demand before sizing, to begin with; default 3%.'),
+  attainment: share({ min: 0.5, max: 0.999 })
+    .optional()
+    .describe('Share of requests that shall keep their SLO; default 99%.'),
+  learn: mapping({
+    headroom: switched().describe('From requests that broke their SLO; default on.'),
+    speed: switched().describe('From measured latencies, beside the profile; default on.'),
+  })
+    .optional()
+    .describe('What is corrected by measurement.'),
   scaleDown: mapping({
     hold: duration({ min: 0, max: 6 * hourSeconds })
       .optional()

@@ -125,7 +125,10 @@ function selector({ namespaces, matchers }: SeriesQuery, metric: string, also?: 
 }
 
 function by(operator: string, labels: readonly string[], expression: string): string {
-  return `${operator} by (${[...new Set(labels)].join(', ')}) (${expression})`
+  const grouped = `by (${[...new Set(labels)].join(', ')})`
+  return operator === 'median'
+    ? `quantile ${grouped} (0.5, ${expression})`
+    : `${operator} ${grouped} (${expression})`
 }
 
 /** `$` starts a capture in label_replace; `$$` is the character. */

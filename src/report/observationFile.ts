@@ -2,7 +2,7 @@
 // report or an editor, so it is checked whole, and every defect is named at once.
 import { z } from 'zod'
 import type { Histogram } from '../core/histogram.ts'
-import type { GatewaySignals, Observation, ReplicaCounts } from '../core/observation.ts'
+import type { GatewaySignals, Observation, ReplicaCounts, TypicalEngine } from '../core/observation.ts'
 import type { MissingReason, Reading } from '../core/reading.ts'
 
 type ParsedObservation =
@@ -67,6 +67,13 @@ const histogram: z.ZodType<Histogram> = z
     message: 'perSecond must be one longer than upperBounds: its last is the +Inf bucket',
   })
 
+const typicalEngine: z.ZodType<TypicalEngine> = z.strictObject({
+  gapsPerSecond: amount,
+  gapSecondsPerSecond: amount,
+  firstTokensPerSecond: amount,
+  ttftSecondsPerSecond: amount,
+})
+
 const shortRate = z.strictObject({ requestsPerSecond: amount, seconds: z.number().positive() })
 
 const gateway: z.ZodType<GatewaySignals> = z.strictObject({
@@ -98,6 +105,7 @@ const observationSchema: z.ZodType<Observation> = z.strictObject({
       outputTokens: reading(histogram),
       ttft: reading(histogram),
       itl: reading(histogram),
+      typicalEngine: reading(typicalEngine).exactOptional(),
       prefixHitRate: reading(amount),
       kvUsage: reading(amount),
       kvTokensPerReplica: reading(amount),

@@ -114,10 +114,11 @@ function withVariant(rows: readonly Row[], { patterns }: Grouping): readonly Row
 }
 
 function aggregate(
-  operator: 'sum' | 'max' | 'min' | 'count',
+  operator: 'sum' | 'max' | 'min' | 'count' | 'median',
   by: readonly string[],
   rows: readonly Row[],
 ): readonly Row[] {
+  if (operator === 'median') return medians(by, rows)
   const groups = new Map<string, { readonly labels: Labels; value: number }>()
   for (const { labels, value } of rows) {
     const kept = by.flatMap((label) => (Object.hasOwn(labels, label) ? [[label, labels[label] ?? '']] : []))
@@ -128,6 +129,20 @@ function aggregate(
     } else group.value = combined(operator, group.value, value)
   }
   return [...groups.values()]
+}
+
+/** `quantile(0.5, ...)`: between two values in the middle, halfway. */
+function medians(by: readonly string[], rows: readonly Row[]): readonly Row[] {
+  return aggregate('count', by, rows).map(({ labels }) => {
+    const values = rows
+      .filter((row) => by.every((label) => (row.labels[label] ?? '') === (labels[label] ?? '')))
+      .map(({ value }) => value)
+      .sort((x, y) => x - y)
+    const middle = (values.length - 1) / 2
+    const low = values[Math.floor(middle)] ?? Number.NaN
+    const high = values[Math.ceil(middle)] ?? Number.NaN
+    return { labels, value: low + (high - low) * (middle - Math.floor(middle)) }
+  })
 }
 
 /** NaN loses against any number in max and min, and wins in a sum. */

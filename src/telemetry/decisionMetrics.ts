@@ -71,6 +71,20 @@ function variantGauges(registry: Registry) {
     ['state'],
   )
   const price = add('replica_cost_per_hour', 'Cost of one replica per hour.')
+  const ratio = add('profile_time_ratio', 'Measured time of the engines over what their profile says.')
+  const correction = add(
+    'profile_correction_ratio',
+    'Factor on the profile’s coefficients that sizing takes: base (a, ap, x) and slopes (the others).',
+    ['of'],
+  )
+  const overhead = add('profile_overhead_seconds', 'Added to the profile’s h: TTFT that no work explains.')
+  const showSpeed = (labels: Labels, speed: VariantDecision['speed']): void => {
+    if (isMissing(speed)) return
+    ratio(labels, speed.ratio)
+    correction({ ...labels, of: 'base' }, speed.correction.base)
+    correction({ ...labels, of: 'slopes' }, speed.correction.slopes)
+    overhead(labels, speed.correction.overheadMs / 1000)
+  }
   return {
     clear,
     show: (labels: Labels, variant: VariantDecision) => {
@@ -79,6 +93,7 @@ function variantGauges(registry: Registry) {
       wanted(labels, variant.wanted)
       effective(labels, variant.effective)
       price(labels, variant.costPerReplicaHour)
+      showSpeed(labels, variant.speed)
       if (isMissing(variant.replicas)) return
       for (const state of ['desired', 'ready', 'starting', 'terminating'] as const)
         current({ ...labels, state }, variant.replicas[state])
@@ -103,6 +118,15 @@ function classGauges(registry: Registry) {
     'Share of requests within the bound, by the fleet’s histograms.',
     ['bound'],
   )
+  const headroom = add('headroom_ratio', 'Added to demand before sizing, as a share of it.')
+  const learnt = add(
+    'headroom_learnt_ratio',
+    'Of that, what broken SLOs taught; below 0: what they gave back.',
+  )
+  const broken = add(
+    'slo_broken_ratio',
+    'Share of the last minute’s requests late beyond what the SLO’s percentile allows.',
+  )
   return {
     clear,
     show: (labels: Labels, each: ClassDecision) => {
@@ -110,6 +134,9 @@ function classGauges(registry: Registry) {
       if (!isMissing(each.forecast)) forecast(labels, each.forecast.atQuantile)
       planned(labels, each.plannedFor)
       shortfall(labels, each.shortfall)
+      headroom(labels, each.headroom.planned)
+      learnt(labels, each.headroom.learnt)
+      broken(labels, each.headroom.broken)
       attainment({ ...labels, bound: 'ttft' }, each.attainment.ttft)
       attainment({ ...labels, bound: 'itl' }, each.attainment.itl)
     },

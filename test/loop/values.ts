@@ -91,6 +91,7 @@ export function decisionOf(set: PolicySet, at: number, target: Reading): Decisio
         forecast: { missing: 'idle' },
         plannedFor: 5.5,
         shortfall: 0,
+        headroom: { planned: 0.1, learnt: 0, broken: 0, verdict: 'kept' },
         attainment: { ttft: 0.99, itl: { missing: 'idle' } },
       })),
       variants: policy.variants.map(
@@ -103,6 +104,7 @@ export function decisionOf(set: PolicySet, at: number, target: Reading): Decisio
           target,
           effective: target,
           capacity: { chat: { kind: 'feasible', requestsPerSecond: 2, limitedBy: 'ttft' } },
+          speed: { missing: 'idle' },
           costPerReplicaHour: variant.costPerHour,
           reasons: [{ kind: 'carries', class: 'chat', share: 1, perReplica: 2, limitedBy: 'ttft' }],
         }),

@@ -56,6 +56,8 @@ const policy: ScalingPolicy = {
   behavior: {
     forecastQuantile: 0.5,
     headroom: 0.1,
+    attainment: 0.99,
+    learn: { headroom: 'on', speed: 'on' },
     scaleDownHoldSeconds: 120,
     stepLimits: {},
     holdBand: 0,

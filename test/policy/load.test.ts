@@ -73,8 +73,10 @@ describe('The smallest useful policy', () => {
         },
       ],
       behavior: {
-        forecastQuantile: 0.9,
-        headroom: 0.1,
+        forecastQuantile: 0.75,
+        headroom: 0.03,
+        attainment: 0.99,
+        learn: { headroom: 'on', speed: 'on' },
         scaleDownHoldSeconds: 120,
         stepLimits: {},
         surviveReplicas: 0,
@@ -221,6 +223,8 @@ spec:
   behavior:
     forecastQuantile: 95%
     headroom: 25%
+    attainment: 98%
+    learn: { speed: off }
     scaleDown: { hold: 0s }
     stepLimits: { down: 1 }
     survive: { replicas: 1 }
@@ -304,6 +308,8 @@ spec:
     expect(policy?.behavior).toEqual({
       forecastQuantile: 0.95,
       headroom: 0.25,
+      attainment: 0.98,
+      learn: { headroom: 'on', speed: 'off' },
       scaleDownHoldSeconds: 0,
       stepLimits: { down: 1 },
       surviveReplicas: 1,

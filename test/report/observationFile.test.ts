@@ -26,6 +26,12 @@ const signals: Required<VariantSignals> = {
   outputTokens: histogram,
   ttft: histogram,
   itl: { missing: 'stale', detail: 'vllm:inter_token_latency_seconds' },
+  typicalEngine: {
+    gapsPerSecond: 300,
+    gapSecondsPerSecond: 15,
+    firstTokensPerSecond: 2.5,
+    ttftSecondsPerSecond: 0.9,
+  },
   prefixHitRate: { missing: 'notReported' },
   kvUsage: 0.4,
   kvTokensPerReplica: 400_000,

@@ -23,6 +23,7 @@ const decision: Decision = {
           forecast: { missing: 'idle' },
           plannedFor: 13.475,
           shortfall: 1.2,
+          headroom: { planned: 0.1, learnt: 0, broken: 0, verdict: 'kept' },
           attainment: { ttft: 0.991, itl: { missing: 'idle' } },
         },
       ],
@@ -36,6 +37,7 @@ const decision: Decision = {
           target: 13,
           effective: 12,
           capacity: { chat: { kind: 'feasible', requestsPerSecond: 1.05, limitedBy: 'itl' } },
+          speed: { missing: 'idle' },
           costPerReplicaHour: 12.4,
           reasons: [
             { kind: 'carries', class: 'chat', share: 0.91, perReplica: 1.05, limitedBy: 'itl' },
@@ -51,6 +53,7 @@ const decision: Decision = {
           target: { missing: 'noSeries' },
           effective: { missing: 'noSeries' },
           capacity: { chat: { kind: 'infeasible', limitedBy: 'ttft', why: 'an idle replica needs 1.4 s' } },
+          speed: { missing: 'idle' },
           costPerReplicaHour: 7.2,
           reasons: [{ kind: 'unknown', signal: 'replicas', missing: 'noSeries' }],
         },

@@ -180,7 +180,7 @@ function classExplanation(
     demand,
     plannedFor,
     shortfall,
-    headroom: view.policy.behavior.headroom,
+    headroom: view.headroomOf(trafficClass),
     ...(shape === undefined
       ? {}
       : {

@@ -1,6 +1,12 @@
 // From the answers of the metrics to what the decision reads. Pure: the same answers give the same observation.
 // Each signal stands alone: a query that failed, or a series that is not there, leaves the others untouched.
-import type { ClassSignals, Observation, ReplicaCounts, VariantSignals } from '../observation.ts'
+import type {
+  ClassSignals,
+  Observation,
+  ReplicaCounts,
+  TypicalEngine,
+  VariantSignals,
+} from '../observation.ts'
 import type { ClassId, PolicySet, VariantId } from '../policy.ts'
 import { isMissing, missing, type Reading } from '../reading.ts'
 import { type ClassAnswer, classSignals, classWarnings } from './classQueries.ts'
@@ -77,6 +83,7 @@ function signalsOf(
     outputTokens: sight.histogram('outputTokens', 'output lengths'),
     ttft: sight.histogram('ttft', 'TTFT'),
     itl: sight.histogram('itl', 'ITL'),
+    typicalEngine: typicalEngine(sight),
     prefixHitRate: share(
       sight.sum(sometimes('counters', 'prefixHits', 'prefix cache hits')),
       sight.sum(sometimes('counters', 'prefixQueries', 'prefix cache queries')),
@@ -92,6 +99,24 @@ function signalsOf(
       (part) => sight.sum(always('counters', part, 'first tokens')),
       (part) => sight.most(always('counters', part, 'first tokens')),
     ),
+  }
+}
+
+function typicalEngine(sight: Sight): Reading<TypicalEngine> {
+  const read = (query: QueryId, part: string): Reading => sight.sum(always(query, part, `typical ${query}`))
+  const gaps = read('itl', 'typicalCount')
+  const gapSeconds = read('itl', 'typicalSum')
+  const firstTokens = read('ttft', 'typicalCount')
+  const ttftSeconds = read('ttft', 'typicalSum')
+  if (isMissing(gaps)) return gaps
+  if (isMissing(gapSeconds)) return gapSeconds
+  if (isMissing(firstTokens)) return firstTokens
+  if (isMissing(ttftSeconds)) return ttftSeconds
+  return {
+    gapsPerSecond: gaps,
+    gapSecondsPerSecond: gapSeconds,
+    firstTokensPerSecond: firstTokens,
+    ttftSecondsPerSecond: ttftSeconds,
   }
 }
 

@@ -103,6 +103,7 @@ export function demandOnly(plan: QueryPlan): QueryPlan {
   return { ...plan, queries }
 }
 
+const timeToFirstToken = ['time_to_first_token_seconds']
 /** Per token; the old name (V0, and V1 until 0.14) counted the same. */
 const interTokenLatency = ['inter_token_latency_seconds', 'time_per_output_token_seconds']
 const kvUsage = ['kv_cache_usage_perc', 'gpu_cache_usage_perc']
@@ -133,6 +134,15 @@ function partsOf(
     const buckets = perEngine('buckets', ending('_bucket'), ['le'])
     return [{ ...buckets, keep: ['model_name', 'le'] }, perEngine('sum', ending('_sum'))]
   }
+  // Of the median engine, so that one that lies, or is cold, does not count.
+  const typical = (names: readonly string[]): readonly Part[] =>
+    [
+      ['typicalSum', '_sum'],
+      ['typicalCount', '_count'],
+    ].map(([name = '', ending]) => ({
+      ...perEngine(name, rate(names.map((metric) => `${metric}${ending}`))),
+      aggregate: 'median',
+    }))
   const running = newest('num_requests_running')
   const up: SeriesRead = { kind: 'newest', metrics: ['up'], maxAgeSeconds: sampleMaxAgeSeconds }
   return {
@@ -158,8 +168,8 @@ function partsOf(
     ],
     promptTokens: histogram(['request_prompt_tokens'], lengthWindowSeconds),
     outputTokens: histogram(['request_generation_tokens'], lengthWindowSeconds),
-    ttft: histogram(['time_to_first_token_seconds'], rateWindowSeconds),
-    itl: histogram(interTokenLatency, rateWindowSeconds),
+    ttft: [...histogram(timeToFirstToken, rateWindowSeconds), ...typical(timeToFirstToken)],
+    itl: [...histogram(interTokenLatency, rateWindowSeconds), ...typical(interTokenLatency)],
     kvConfig: [kvConfig(newest('cache_config_info'))],
     presence: [
       { ...perPod('replicas', running, 'count'), groups },

@@ -39,7 +39,8 @@ export interface Part {
   /** Labels that tell one pod's series apart: `model_name`, data-parallel rank, finish reason, bucket edge. */
   readonly distinct: readonly string[]
   readonly fold: 'max' | 'min' | 'count'
-  readonly aggregate: 'sum' | 'max' | 'count'
+  /** `median` is that of the pods, or of their data-parallel ranks. */
+  readonly aggregate: 'sum' | 'max' | 'count' | 'median'
   /** Those of `distinct` that the answer keeps. */
   readonly keep: readonly string[]
   /** Pods of these groups are counted as one: a replica of a LeaderWorkerSet is the whole group. */

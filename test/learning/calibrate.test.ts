@@ -1,0 +1,137 @@
+// What teaches the speed of engines and what does not, tick by tick, and how far and how fast it may go.
+import { describe, expect, it } from 'vitest'
+import { advance, type SpeedInput, type SpeedMemory } from '../../src/core/calibrate/calibrate.ts'
+import { corrected, uncorrected } from '../../src/core/calibrate/correction.ts'
+import type { Histogram } from '../../src/core/histogram.ts'
+import type { VariantSignals } from '../../src/core/observation.ts'
+import { missing } from '../../src/core/reading.ts'
+import { h100, signals } from '../decide/world.ts'
+
+const limits = { maxNumSeqs: 256, maxNumBatchedTokens: 8192, kvTokens: 400_000 }
+
+/** Four engines that each decode 20 sequences with this mean gap: their profile says some 9 ms. */
+function seen(gapSeconds: number, changes: Partial<VariantSignals> = {}): VariantSignals {
+  const gapsPerSecond = 20 / gapSeconds
+  const firstTokensPerSecond = gapsPerSecond / 129
+  const all = (perSecond: number, sumPerSecond: number): Histogram => ({
+    upperBounds: [1],
+    perSecond: [4 * perSecond, 0],
+    sumPerSecond: 4 * sumPerSecond,
+  })
+  return signals(4, 4 * firstTokensPerSecond, {
+    running: 80,
+    generationTokensPerSecond: 4 * (gapsPerSecond + firstTokensPerSecond),
+    itl: all(gapsPerSecond, 20),
+    ttft: all(firstTokensPerSecond, 0.03 * firstTokensPerSecond),
+    typicalEngine: {
+      gapsPerSecond,
+      gapSecondsPerSecond: 20,
+      firstTokensPerSecond,
+      ttftSecondsPerSecond: 0.03 * firstTokensPerSecond,
+    },
+    ...changes,
+  })
+}
+
+function input(signalsNow: VariantSignals | undefined, changes: Partial<SpeedInput> = {}): SpeedInput {
+  return { role: 'unified', profile: h100, limits, signals: signalsNow, ...changes }
+}
+
+/** Ticks of 15 s. */
+function afterMinutes(
+  minutes: number,
+  of: (at: number) => SpeedInput,
+  memory?: SpeedMemory,
+  from = 0,
+): SpeedMemory {
+  let now = memory
+  for (let at = from; at <= from + minutes * 60; at += 15) now = advance(now, at, of(at))
+  if (now === undefined) throw new Error('no tick')
+  return now
+}
+
+describe('learning how fast engines are', () => {
+  it('applies a deviation in bounded steps, once there are five samples of settled engines', () => {
+    const slow = (): SpeedInput => input(seen(0.014))
+    // Two minutes to settle, then a sample a minute.
+    expect(afterMinutes(5, slow).samples).toHaveLength(4)
+    expect(afterMinutes(5, slow).applied).toEqual(uncorrected)
+    const first = afterMinutes(6, slow)
+    expect(first.applied.base).toBeCloseTo(Math.exp(0.08), 6)
+    const later = afterMinutes(25, slow)
+    expect(later.ratio).toBeGreaterThan(1.4)
+    expect(later.offSince).toBe(360)
+    expect(later.samples.length).toBeLessThanOrEqual(30)
+    expect(corrected(h100, later.applied).a).toBeCloseTo(h100.a * later.applied.base, 9)
+  })
+
+  it('never corrects a measured profile by more than a factor of two, an estimate by four', () => {
+    const crawling = input(seen(0.0255))
+    expect(afterMinutes(60, () => crawling).applied.base).toBeCloseTo(2, 1)
+    const guess = { ...h100, quality: 'guess' as const }
+    const learnt = afterMinutes(60, () => input(seen(0.0255), { profile: guess }))
+    expect(learnt.applied.base).toBeGreaterThan(2.5)
+    // Five times as slow is not a slow engine but a broken one.
+    expect(afterMinutes(60, () => input(seen(0.05))).samples).toEqual([])
+  })
+
+  it.each([
+    ['replicas are not known', { replicas: missing('backendDown') }],
+    ['nothing runs', { replicas: { desired: 0, ready: 0, starting: 0, terminating: 0 } }],
+    ['many replicas go', { replicas: { desired: 4, ready: 4, starting: 0, terminating: 2 } }],
+    ['requests wait', { waiting: 30 }],
+    ['sequences are computed twice', { preemptionsPerSecond: 0.1 }],
+    ['tokens are counted otherwise', { generationTokensPerSecond: 1000 }],
+    ['the engines do not tell', { typicalEngine: missing('noSeries') }],
+    ['lengths are not known', { outputTokens: missing('idle') }],
+    [
+      'engines are almost idle',
+      {
+        typicalEngine: {
+          gapsPerSecond: 10,
+          gapSecondsPerSecond: 0.2,
+          firstTokensPerSecond: 0.1,
+          ttftSecondsPerSecond: 0.01,
+        },
+      },
+    ],
+  ] as const)('learns nothing while %s', (_, changes) => {
+    expect(afterMinutes(20, () => input(seen(0.014, changes))).samples).toEqual([])
+  })
+
+  it('learns nothing for two minutes after replicas came', () => {
+    const grown = afterMinutes(3, () => input(seen(0.009)))
+    expect(grown.samples).toHaveLength(2)
+    const six = { desired: 6, ready: 6, starting: 0, terminating: 0 }
+    const next = afterMinutes(1.75, () => input(seen(0.02, { replicas: six })), grown, 195)
+    expect(next.samples).toEqual(grown.samples)
+  })
+
+  it('learns of decode engines from their gaps, and nothing of prefill engines', () => {
+    const decode = afterMinutes(12, () => input(seen(0.014), { role: 'decode' }))
+    expect(decode.ratio).toBeGreaterThan(1.3)
+    expect(decode.samples[0]).not.toHaveProperty('first')
+    expect(afterMinutes(12, () => input(seen(0.014), { role: 'prefill' })).samples).toEqual([])
+  })
+
+  it('begins anew with another profile, keeps what it knows through a night, and repeats no instant', () => {
+    const learnt = afterMinutes(20, () => input(seen(0.014)))
+    expect(advance(learnt, learnt.at, input(seen(0.014)))).toBe(learnt)
+    const night = afterMinutes(
+      8 * 60,
+      () => input(seen(0.014, { typicalEngine: missing('idle') })),
+      learnt,
+      1215,
+    )
+    expect(night.applied).toEqual(learnt.applied)
+    const other = advance(learnt, learnt.at + 15, input(seen(0.014), { profile: { ...h100, a: 9 } }))
+    expect(other.applied).toEqual(uncorrected)
+    expect(other.samples).toEqual([])
+  })
+
+  it('is plain JSON and small', () => {
+    const memory = afterMinutes(60, () => input(seen(0.014)))
+    expect(JSON.parse(JSON.stringify(memory))).toEqual(memory)
+    expect(JSON.stringify(memory).length).toBeLessThan(8000)
+  })
+})
