@@ -49,7 +49,7 @@ const overheadStepMs = 5
 const mostOverheadMs = 200
 
 /** Smaller deviations are within what profiles are fitted to. */
-export const notable = 0.05
+const notable = 0.05
 
 export function advance(memory: SpeedMemory | undefined, at: number, input: SpeedInput): SpeedMemory {
   const profile = profileKey(input.profile)
