@@ -36,6 +36,8 @@ function histogram(at1: number, total: number, sum: number): Answer {
     row('buckets', total, { le: '2.5' }),
     row('buckets', total, { le: '+Inf' }),
     row('sum', sum),
+    row('typicalCount', total),
+    row('typicalSum', sum),
   )
 }
 
@@ -97,6 +99,12 @@ describe('what is missing, and why', () => {
     expect(signals({}).arrivingNow).toEqual({ requestsPerSecond: 3, seconds: 5 })
     expect(signals({}).inSystemGrowthPerSecond).toBeCloseTo(-0.2, 12)
     expect(signals({}).ttft).toEqual({ upperBounds: [1, 2.5], perSecond: [1, 1, 0], sumPerSecond: 2.5 })
+    expect(signals({}).typicalEngine).toEqual({
+      gapsPerSecond: 2,
+      gapSecondsPerSecond: 2.5,
+      firstTokensPerSecond: 2,
+      ttftSecondsPerSecond: 2.5,
+    })
   })
 
   it('zero traffic is a zero of standing counters, and means over it are idle', () => {
