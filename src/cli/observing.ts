@@ -1,6 +1,8 @@
 // The eyes of serve, plan and record: flags to a Prometheus client and a Kubernetes reader, and one function that
 // observes through both.
+import { hostname } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
+import type { Decision } from '../core/decision.ts'
 import type { Observation } from '../core/observation.ts'
 import { withReplicas } from '../core/observe/ownSeries.ts'
 import type { PolicySet } from '../core/policy.ts'
@@ -109,6 +111,8 @@ export interface Eyes {
   readonly targets: PastPorts['targets']
   /** Whether the past is to be read at all. */
   readonly history: 'auto' | 'off'
+  /** Tells the cluster, where Events are to be written. Waits for nothing. */
+  readonly decided: (policies: PolicySet, decision: Decision) => void
   readonly close: () => Promise<void>
 }
 
@@ -117,16 +121,20 @@ interface EyesPorts {
   readonly queried: (report: QueryReport) => void
   /** What is lost, or works again, for the log. */
   readonly noticed: (message: string) => void
+  /** Events are to be written, dated by this clock (seconds since the epoch). */
+  readonly events?: { readonly now: () => number }
 }
 
 /** How long the first observation waits for the lists of Kubernetes; without them replicas are counted by metrics. */
 const settleSeconds = 3
 
 /** Throws usage errors. Asks nothing yet. */
-export function openEyes(values: Values<typeof observingFlags>, { env, queried, noticed }: EyesPorts): Eyes {
+export function openEyes(values: Values<typeof observingFlags>, ports: EyesPorts): Eyes {
+  const { queried } = ports
   const client = prometheusClientFor(values)
   const kubernetes = choiceFlag('kubernetes', values.kubernetes, ['auto', 'off'])
   let reader: Promise<ReplicaReader | undefined> | undefined
+  let opened: ReplicaReader | undefined
   let answered = 0
   let failure: string | undefined
   const matchers = Object.fromEntries((values.match ?? []).map((pair) => split('match', pair)))
@@ -147,10 +155,10 @@ export function openEyes(values: Values<typeof observingFlags>, { env, queried, 
     observe: async (policies, at, signal) => {
       answered = 0
       failure = undefined
-      if (kubernetes === 'auto') reader ??= openReader(policies, env, noticed)
+      if (kubernetes === 'auto') reader ??= openReader(policies, ports)
       const cluster = await reader
-      const known =
-        cluster === undefined ? {} : { replicas: cluster.replicas(policies), pools: cluster.pools(policies) }
+      opened = cluster
+      const known = cluster === undefined ? {} : clusterFacts(cluster, policies)
       const observation = await observer.observe(policies, at, known, signal)
       if (answered === 0 && failure !== undefined) throw new Error(`Prometheus answers no query: ${failure}`)
       return observation
@@ -164,18 +172,31 @@ export function openEyes(values: Values<typeof observingFlags>, { env, queried, 
       const recorded = await own.replicas(span, signal)
       const replicas = cluster.replicas(policies)
       const pools = cluster.pools(policies)
+      const { pauses } = cluster.scaling(policies)
       return past.map((observation, index) => ({
         ...withReplicas(observation, recorded[index] ?? {}, replicas),
         pools,
+        pauses,
       }))
     },
     targets: (_, at, signal) => own.targets(at, signal),
     history: choiceFlag('history', values.history, ['auto', 'off']),
+    decided: (policies, decision) => opened?.decided(policies, decision),
     close: async () => {
       client.close()
       const cluster = await reader
       cluster?.stop()
     },
+  }
+}
+
+function clusterFacts(cluster: ReplicaReader, policies: PolicySet) {
+  const { pauses, warnings } = cluster.scaling(policies)
+  return {
+    replicas: cluster.replicas(policies),
+    pools: cluster.pools(policies),
+    pauses,
+    clusterWarnings: warnings,
   }
 }
 
@@ -222,10 +243,9 @@ function prometheusClientFor(values: Values<typeof observingFlags>) {
 /** The client of Kubernetes is loaded when it is needed: it takes as long as all the rest together. */
 async function openReader(
   policies: PolicySet,
-  env: Terminal['env'],
-  noticed: (message: string) => void,
+  { env, noticed, events }: EyesPorts,
 ): Promise<ReplicaReader | undefined> {
-  const [{ findAccess }, { startReplicaReader }] = await Promise.all([
+  const [{ findAccess, ownNamespace }, { startReplicaReader }] = await Promise.all([
     import('../kubernetes/access.ts'),
     import('../kubernetes/reader.ts'),
   ])
@@ -234,7 +254,16 @@ async function openReader(
     noticed(access.why)
     return undefined
   }
-  const reader = startReplicaReader({ config: access.config, onHealth: ({ message }) => noticed(message) })
+  const namespace = ownNamespace()
+  if (events !== undefined && namespace === undefined)
+    noticed('Events are not written: their Lease needs the namespace of a pod, and this is none')
+  const reader = startReplicaReader({
+    config: access.config,
+    onHealth: ({ message }) => noticed(message),
+    ...(events === undefined || namespace === undefined
+      ? {}
+      : { events: { place: { namespace, identity: hostname() }, now: events.now } }),
+  })
   await reader.settled(policies, settleSeconds)
   return reader
 }

@@ -1,5 +1,6 @@
 // `mixscaler serve`: answers KEDA. Flags to settings here; src/cli/server.ts puts the parts together.
 import type { TlsFiles } from '../grpc/certificates.ts'
+import { systemClock } from '../loop/clock.ts'
 import type { JournalOptions } from '../loop/journal.ts'
 import { createLogger, logLevels } from '../telemetry/logger.ts'
 import { defineCommand, type Flags, type Values } from './command.ts'
@@ -14,6 +15,7 @@ const flags = {
   policy: policyFlag,
   ...observingFlags,
   'dry-run': { type: 'boolean', text: 'plan, log and show, but tell KEDA the current counts' },
+  events: { type: 'boolean', text: 'write an Event on a ScaledObject when its target changes' },
   address: {
     type: 'string',
     default: '0.0.0.0',
@@ -104,6 +106,7 @@ export const serve = defineCommand({
               env: terminal.env,
               queried,
               noticed: (message) => logger.warn({}, message),
+              ...(values.events === true ? { events: { now: systemClock.now } } : {}),
             }),
           logger,
         },

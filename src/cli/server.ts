@@ -194,6 +194,7 @@ function loopOf(
       publish: (decided) => {
         metrics.decided(decided.decision)
         publication.publish(decided.decision)
+        eyes.decided(store.current(), decided.decision)
         metrics.digested(Math.round(decided.decision.at / options.intervalSeconds), {
           targets: targetsDigest(decided.decision),
           observation: observationDigest(decided.observation),

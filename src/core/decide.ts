@@ -1,7 +1,7 @@
 // Read this first: from what is observed to what is emitted, on one screen. Pure: `observation.at` is the
 // only time it knows, and equal arguments give equal decisions, byte for byte.
 import type { CostPerHour, Decision, PolicyDecision } from './decision.ts'
-import { freeGpus, plannableGpus } from './inventory.ts'
+import { existingGpus, freeGpus, plannableGpus } from './inventory.ts'
 import type { Observation } from './observation.ts'
 import { plans } from './plan.ts'
 import type { PolicySet } from './policy.ts'
@@ -21,8 +21,8 @@ export function decide(policies: PolicySet, state: State, observation: Observati
   // demand and capacity: what each policy's classes ask for, and what a replica of each variant carries
   const views = policies.policies.map((policy) => look(policy, state, observation, tools.capacities))
   // optimize: the cheapest mix within the GPUs there are
-  const gpus = plannableGpus(views, policies.pools, state, observation)
-  const planned = plans(views, gpus, tools)
+  const gpus = existingGpus(views, policies.pools, state, observation)
+  const planned = plans(views, plannableGpus(gpus, views, observation), tools)
   // stabilize: what may change now; free GPUs go to the most urgent policy first
   const free = freeGpus(views, gpus)
   const settled = views

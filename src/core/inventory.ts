@@ -2,14 +2,15 @@
 import type { Observation } from './observation.ts'
 import type { Pool, Variant } from './policy.ts'
 import { isMissing } from './reading.ts'
+import { isPendingTooLong } from './stabilize/bounds.ts'
 import type { State } from './state.ts'
 import type { PolicyView } from './view.ts'
 
 /** GPUs by pool. Pools of unknown size are absent: nothing is known to limit them. */
 export type Gpus = ReadonlyMap<string, number>
 
-/** Inventory less what variants hold that cannot be seen: they keep theirs. */
-export function plannableGpus(
+/** What there is, by the policies or the nodes, less what variants hold that cannot be seen: they keep theirs. */
+export function existingGpus(
   views: readonly PolicyView[],
   pools: readonly Pool[],
   state: State,
@@ -28,10 +29,48 @@ export function plannableGpus(
   return gpus
 }
 
-/** Of those, what nobody uses or has been promised. Negative where a pool holds more than it should. */
-export function freeGpus(views: readonly PolicyView[], plannable: Gpus): Map<string, number> {
-  const free = new Map(plannable)
-  for (const { variant, coming } of views.flatMap(({ seen }) => seen)) take(free, variant, coming)
+/**
+ * Of those, what can be planned with: a pool is full, whatever its inventory says, while the scheduler finds no node
+ * for a replica. Only where that replica is among the smallest: a larger one says nothing about the room for smaller.
+ */
+export function plannableGpus(gpus: Gpus, views: readonly PolicyView[], observation: Observation): Gpus {
+  const plannable = new Map(gpus)
+  const variants = views.flatMap(({ policy }) => policy.variants)
+  for (const pool of fullPools(variants, observation)) {
+    const scheduled = variants
+      .filter((variant) => variant.pool === pool)
+      .reduce((sum, variant) => sum + scheduledGpus(variant, observation), 0)
+    plannable.set(pool, Math.min(gpus.get(pool) ?? Number.POSITIVE_INFINITY, scheduled))
+  }
+  return plannable
+}
+
+function fullPools(
+  variants: readonly Variant[],
+  { at, variants: observed }: Observation,
+): ReadonlySet<string> {
+  const pending = variants.filter((variant) => {
+    const replicas = observed[variant.id]?.replicas
+    return replicas !== undefined && !isMissing(replicas) && isPendingTooLong(variant, replicas, at)
+  })
+  const isSmallest = ({ pool, accelerator }: Variant): boolean =>
+    variants.every(
+      (other) => other.pool !== pool || other.accelerator.countPerReplica >= accelerator.countPerReplica,
+    )
+  return new Set(pending.filter(isSmallest).map(({ pool }) => pool))
+}
+
+function scheduledGpus({ id, accelerator }: Variant, { variants }: Observation): number {
+  const replicas = variants[id]?.replicas
+  if (replicas === undefined || isMissing(replicas)) return 0
+  const { ready, starting, unschedulable } = replicas
+  return (ready + starting - (unschedulable?.replicas ?? 0)) * accelerator.countPerReplica
+}
+
+/** Of what there is, what nobody uses or has been promised. Negative where a pool holds more than it should. */
+export function freeGpus(views: readonly PolicyView[], gpus: Gpus): Map<string, number> {
+  const free = new Map(gpus)
+  for (const { variant, held } of views.flatMap(({ seen }) => seen)) take(free, variant, held)
   return free
 }
 

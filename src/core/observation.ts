@@ -12,6 +12,8 @@ export interface Observation {
   readonly classes: Readonly<Record<ClassId, ClassSignals>>
   /** GPUs per pool as discovered from nodes; pools that the policies fix are not asked for. */
   readonly pools: Readonly<Record<string, Reading>>
+  /** Variants whose ScaledObject is paused. Absent: none, or ScaledObjects cannot be read. */
+  readonly pauses?: Readonly<Record<VariantId, Pause>>
   /** What looked wrong while observing: doubled series, unknown pods, a label that matches nothing. */
   readonly warnings: readonly string[]
 }
@@ -71,8 +73,8 @@ export interface ReplicaCounts {
   readonly ready: number
   readonly starting: number
   readonly terminating: number
-  /** Creation of the oldest starting replica, in seconds since the epoch. Absent: none starts, or not known. */
-  readonly startingSince?: number
+  /** When each starting replica was created, oldest first, in seconds since the epoch. Absent: none, or not known. */
+  readonly startingSince?: readonly number[]
   /** Starting replicas that the scheduler finds no room for. Absent: none, or not known. */
   readonly unschedulable?: UnschedulableReplicas
 }
@@ -83,6 +85,13 @@ export interface UnschedulableReplicas {
   readonly since: number
   /** The scheduler's words. */
   readonly why: string
+}
+
+/** What an annotation on a ScaledObject keeps KEDA and the HPA from doing. */
+export interface Pause {
+  readonly stops: 'all' | 'scaleIn' | 'scaleOut'
+  /** Where KEDA was told to hold it; absent: at what the scale target asks for. */
+  readonly replicas?: number
 }
 
 /** Answers to the queries of the policy's author, or what a gateway says; absent keys were not asked for. */

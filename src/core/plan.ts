@@ -5,9 +5,8 @@ import { held } from './optimize/hold.ts'
 import type { MixFailure, MixPlan, MixPool, MixProblem } from './optimize/mix.ts'
 import { type ClassId, type PolicyId, serves, type Variant, type VariantId } from './policy.ts'
 import { makesAWhole, rateOf } from './sizing.ts'
-import { highest } from './stabilize/hold.ts'
 import type { Tools } from './tools.ts'
-import type { PolicyView } from './view.ts'
+import { type PolicyView, peakOf } from './view.ts'
 
 export interface PolicyPlan {
   readonly problem: MixProblem
@@ -47,11 +46,11 @@ export function plans(
 
 function problemOf(view: PolicyView): MixProblem {
   const { behavior } = view.policy
-  const classes = [...view.demand].map(([trafficClass, { window, keepsOne }]) => ({
+  const classes = [...view.demand].map(([trafficClass, seen]) => ({
     id: trafficClass.id,
     priority: trafficClass.priority,
     requestsPerSecond:
-      Math.max(highest(window), keepsOne === undefined ? 0 : leastDemand) *
+      Math.max(peakOf(seen, view.policy).requestsPerSecond, seen.keepsOne === undefined ? 0 : leastDemand) *
       (1 + view.headroomOf(trafficClass)),
     tolerant: trafficClass.serviceLevel.kind === 'latencyTolerant',
   }))
@@ -59,15 +58,15 @@ function problemOf(view: PolicyView): MixProblem {
   const byVariant = new Map(view.seen.map(({ variant }) => [variant.id, variant]))
   return {
     classes,
-    variants: view.seen.map(({ variant, coming }) => ({
+    variants: view.seen.map(({ variant, coming, bounds }) => ({
       id: variant.id,
       role: variant.role,
       ...(variant.transferGroup === undefined ? {} : { transferGroup: variant.transferGroup }),
       pool: variant.pool,
       gpusPerReplica: variant.accelerator.countPerReplica,
       costPerHour: variant.costPerHour,
-      min: variant.replicas.min,
-      max: mostReplicas(view, variant, coming),
+      min: bounds.min,
+      max: Math.max(bounds.min, Math.min(bounds.max, mostReplicas(view, variant, coming))),
       current: coming,
       startCost: (variant.costPerHour * variant.startupSeconds) / switchingHorizonSeconds,
       maxShare: variant.maxShare,

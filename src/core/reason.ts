@@ -2,6 +2,7 @@
 // the API say the same sentence.
 import type { LimitedBy } from './capacity/question.ts'
 import type { KeepsOne } from './demand/idle.ts'
+import type { Pause } from './observation.ts'
 import type { MissingReason } from './reading.ts'
 
 export type Reason =
@@ -73,9 +74,19 @@ export type Reason =
       readonly requestsPerSecond: number
       readonly untilSecond: number
     }
+  | {
+      readonly kind: 'holdNoise'
+      readonly class: string
+      readonly requestsPerSecond: number
+      readonly untilSecond: number
+    }
   | { readonly kind: 'notWorthIt'; readonly savingPerHour: number }
   | { readonly kind: 'holdDown'; readonly wanted: number; readonly untilSecond: number }
   | { readonly kind: 'holdUntilReady'; readonly wanted: number; readonly waitingFor: string }
+  /** Found no node for longer than a start takes. */
+  | { readonly kind: 'pending'; readonly replicas: number; readonly seconds: number; readonly why: string }
+  | { readonly kind: 'slowStart'; readonly replicas: number; readonly seconds: number }
+  | { readonly kind: 'paused'; readonly stops: Pause['stops']; readonly replicas: number }
   | { readonly kind: 'waitsForGpus'; readonly wanted: number; readonly pool: string }
   | { readonly kind: 'stepLimit'; readonly wanted: number; readonly limit: number }
   | { readonly kind: 'deadBand'; readonly wanted: number; readonly reachable: number }
@@ -125,6 +136,12 @@ const limitNames: Readonly<Record<LimitedBy, string>> = {
   kvCache: 'KV cache',
   maxNumSeqs: 'max-num-seqs',
   throughput: 'throughput',
+}
+
+const pauseNames: Readonly<Record<Pause['stops'], string>> = {
+  all: 'paused',
+  scaleIn: 'kept from scaling in',
+  scaleOut: 'kept from scaling out',
 }
 
 const missingNames: Readonly<Record<MissingReason, string>> = {
@@ -196,12 +213,20 @@ export function sentence(reason: Reason): string {
       return 'not needed: others carry the demand more cheaply'
     case 'holdDemand':
       return `the plan is still made for the ${rate(reason.requestsPerSecond)} of ${reason.class} planned for a moment ago`
+    case 'holdNoise':
+      return `the plan is made for the ${rate(reason.requestsPerSecond)} that ${reason.class} reached within the last hour: what it asks for now differs by no more than its usual noise`
     case 'notWorthIt':
       return `the cheapest mix would save $${reason.savingPerHour.toFixed(2)}/h: not worth the change`
     case 'holdDown':
       return `holds before going down to ${reason.wanted}: too little has been seen yet`
     case 'holdUntilReady':
       return `stays above ${reason.wanted} until ${reason.waitingFor} is ready`
+    case 'pending':
+      return `${replicas(reason.replicas)} found no node for ${duration(reason.seconds)} (${reason.why}): planned around until one is free`
+    case 'slowStart':
+      return `${replicas(reason.replicas)} not ready ${duration(reason.seconds)} after the start: not counted on`
+    case 'paused':
+      return `${pauseNames[reason.stops]} by an annotation of its ScaledObject at ${reason.replicas}: planned around`
     case 'waitsForGpus':
       return `waits for GPUs of pool ${reason.pool} to become free before going to ${reason.wanted}`
     case 'stepLimit':
@@ -243,6 +268,10 @@ export function sentence(reason: Reason): string {
 
 function rate(requestsPerSecond: number): string {
   return `${requestsPerSecond < 10 ? requestsPerSecond.toFixed(2) : requestsPerSecond.toFixed(1)} req/s`
+}
+
+function replicas(number: number): string {
+  return number === 1 ? '1 replica' : `${number} replicas`
 }
 
 function count(requests: number): string {

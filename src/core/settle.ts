@@ -14,7 +14,7 @@ import { type ClassId, type ScalingPolicy, serves, type TrafficClass, type Varia
 import { isMissing, missing, type Reading } from './reading.ts'
 import type { Reason } from './reason.ts'
 import { effectiveReplicas } from './stabilize/deadBand.ts'
-import { grantedCounts } from './stabilize/growth.ts'
+import { askedCounts, grantedCounts } from './stabilize/growth.ts'
 import { keepPairs } from './stabilize/pairs.ts'
 import { type Move, moves } from './stabilize/targets.ts'
 import type { ClassMemory, State, VariantMemory } from './state.ts'
@@ -37,17 +37,19 @@ export function settle(
   engines: Engines,
 ): Settled {
   const plan = planned === undefined || planned.outcome.status === 'failed' ? undefined : planned.outcome
-  const granted = grantedCounts(view.seen, plan?.replicas ?? {}, free)
+  const asked = askedCounts(view.seen, plan?.replicas ?? {})
+  const granted = grantedCounts(view.seen, asked, free)
   const drafts =
     planned === undefined || plan === undefined
       ? new Map<VariantId, Move>()
       : moves(
-          view.seen.map(({ variant, current, ready }) => ({
+          view.seen.map(({ variant, current, ready, bounds }) => ({
             variant,
-            wanted: plan.replicas[variant.id] ?? 0,
+            wanted: asked[variant.id] ?? 0,
             granted: granted.get(variant.id) ?? 0,
             current,
             ready,
+            late: bounds.late,
             lastTarget: state.variants[variant.id]?.target,
           })),
           view.policy.behavior,
@@ -118,7 +120,7 @@ function carries(
 }
 
 function seenDecision(
-  { variant, current }: SeenVariant,
+  { variant, current, bounds }: SeenVariant,
   view: PolicyView,
   plan: MixPlan | undefined,
   move: Move | undefined,
@@ -154,7 +156,7 @@ function seenDecision(
     wanted: plan.replicas[variant.id] ?? 0,
     target: move.target,
     effective: effectiveReplicas(current, move.target, view.policy.behavior.hpaTolerance),
-    reasons: [...variantReasons(variant.id, view, plan, capacity), ...move.reasons],
+    reasons: [...variantReasons(variant.id, view, plan, capacity), ...bounds.reasons, ...move.reasons],
   }
 }
 
@@ -277,6 +279,7 @@ function classMemory(
         id,
         {
           ...(known === undefined ? {} : { demand: known.window }),
+          ...noiseMemory(known, state.classes[id]),
           ...forecastMemory(known, state.classes[id]),
           ...quietMemory(known, state.classes[id], view.bursts.get(trafficClass)),
           ...headroomMemory(view.headrooms.get(trafficClass)),
@@ -286,6 +289,14 @@ function classMemory(
       ]
     }),
   )
+}
+
+function noiseMemory(
+  known: SeenDemand | undefined,
+  before: ClassMemory | undefined,
+): Pick<ClassMemory, 'noise'> {
+  const noise = known?.noise ?? before?.noise
+  return noise === undefined ? {} : { noise }
 }
 
 /** What demand could not be entered into at this tick stays as it was. */

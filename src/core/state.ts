@@ -11,6 +11,7 @@ import type { DemandHistory } from './forecast/history.ts'
 import type { ClassId, PolicyId, VariantId } from './policy.ts'
 import type { Bases } from './schedule/demand.ts'
 import type { PeakAt } from './stabilize/hold.ts'
+import type { NoiseMemory } from './stabilize/noise.ts'
 
 export interface State {
   readonly format: 'mixscaler-state/1'
@@ -34,8 +35,10 @@ export interface VariantMemory {
 }
 
 export interface ClassMemory {
-  /** What was planned for within the hold window, as seen by the same variants: the highest is planned for. */
+  /** What was asked for lately, as seen by the same variants: the highest of the hold is planned for. */
   readonly demand?: readonly PeakAt[]
+  /** How much it jitters about its level. */
+  readonly noise?: NoiseMemory
   /** Lengths last seen, so that a quiet minute does not forget the shape of the traffic. */
   readonly shape?: ClassShape
   /** What past demand says about demand ahead: interactive classes only. */

@@ -18,14 +18,16 @@ import {
   profileOf,
   type Speeds,
 } from './learning.ts'
-import type { Observation } from './observation.ts'
+import type { Observation, ReplicaCounts } from './observation.ts'
 import { type ClassId, type ScalingPolicy, serves, type TrafficClass, type Variant } from './policy.ts'
 import { isMissing, type Missing, missing, type Reading } from './reading.ts'
 import { type Scheduled, scheduledDemand } from './schedule/demand.ts'
 import { type InForce, inForce, withBounds } from './schedule/inForce.ts'
 import { limitsOf, type Sizing, sizing } from './sizing.ts'
-import { type PeakAt, remember } from './stabilize/hold.ts'
-import type { PolicyMemory, State } from './state.ts'
+import { type CountBounds, countBounds, existing } from './stabilize/bounds.ts'
+import { type PeakAt, type PlannedPeak, plannedPeak, remember } from './stabilize/hold.ts'
+import { enterNoise, type NoiseMemory } from './stabilize/noise.ts'
+import type { ClassMemory, PolicyMemory, State } from './state.ts'
 
 export interface PolicyView extends Sizing {
   readonly policy: ScalingPolicy
@@ -51,8 +53,10 @@ export interface SeenDemand {
   readonly requestsPerSecond: number
   /** By the time a replica ordered now is ready. */
   readonly ahead: Reading<Ahead>
-  /** What was planned for within the hold window, this instant included: the highest of demand, forecast and schedules. */
+  /** What was asked for lately, this instant included: the highest of demand, forecast and schedules, falling to the newest. */
   readonly window: readonly PeakAt[]
+  /** This instant included; absent while something stands in for demand. */
+  readonly noise?: NoiseMemory
   readonly idle?: IdleMemory
   /** Why one replica stays although nothing arrives. */
   readonly keepsOne?: KeepsOne
@@ -63,11 +67,14 @@ export interface SeenDemand {
 
 export interface SeenVariant {
   readonly variant: Variant
-  /** Replicas ready or starting. */
+  /** Replicas ready or starting; the surge of a rolling update is not counted. */
   readonly current: number
   readonly ready: number
-  /** Those and what was asked for last, which may not show yet. */
+  /** Those and what was asked for last, which may not show yet; without those that do not come. */
   readonly coming: number
+  /** Replicas whose GPUs are taken or promised. */
+  readonly held: number
+  readonly bounds: CountBounds
 }
 
 export interface UnseenVariant {
@@ -75,6 +82,11 @@ export interface UnseenVariant {
   /** What is missing, by name. */
   readonly signal: string
   readonly why: Missing
+}
+
+/** Of the window, what is planned for now. */
+export function peakOf({ window }: SeenDemand, { behavior }: ScalingPolicy): PlannedPeak {
+  return plannedPeak(window, behavior.scaleDownHoldSeconds)
 }
 
 /** The policy with the most urgent class first. */
@@ -157,16 +169,14 @@ export function look(
       factor > 0 && past?.forecast !== undefined
         ? times(aheadOf(requestsPerSecond / factor), factor)
         : aheadOf(requestsPerSecond)
-    const window = windowOf(policy, trafficClass, state).filter((entry) => entry.at >= memory.since)
     const rules = calendar.demand[trafficClass.id] ?? []
     const scheduled = scheduledDemand(plannedFor(requestsPerSecond, ahead), rules, past?.bases ?? {})
-    const hold = policy.behavior.scaleDownHoldSeconds
     const busy = policy.classes.filter((other) => other !== trafficClass && isBusy(demand[other.id]))
     const idle = proveIdle(past?.idle, trafficClass, asked, variants, observation, busy)
     return {
       requestsPerSecond,
       ahead,
-      window: remember(window, scheduled.requestsPerSecond, at, hold),
+      ...holdOf(policy, past, memory, at, scheduled.requestsPerSecond),
       scheduled,
       ...(idle === undefined ? {} : { idle }),
       ...stay(trafficClass, idle),
@@ -205,6 +215,22 @@ function burstsOf(
   )
 }
 
+/** What a class is held at once `planned` is entered. A what-if multiplies demand; what is remembered stays as it was. */
+export function holdOf(
+  policy: ScalingPolicy,
+  past: ClassMemory | undefined,
+  { since }: PolicyMemory,
+  at: number,
+  planned: number,
+): Pick<SeenDemand, 'window' | 'noise'> {
+  const factor = policy.demandFactor ?? 1
+  if (factor <= 0) return { window: [{ at, requestsPerSecond: planned }] }
+  const noise = enterNoise(past?.noise, at, planned / factor)
+  const known = (past?.demand ?? []).filter((entry) => entry.at >= since)
+  const window = remember(known, planned / factor, at, policy.behavior.scaleDownHoldSeconds, noise)
+  return { window: scaled(window, factor), noise }
+}
+
 function times(ahead: Reading<Ahead>, factor: number): Reading<Ahead> {
   if (factor === 1 || isMissing(ahead)) return ahead
   const { expected, atQuantile } = ahead.forecast
@@ -215,7 +241,7 @@ function times(ahead: Reading<Ahead>, factor: number): Reading<Ahead> {
 }
 
 /** Never below what is there now. A class at rest is started by its first request, not by a forecast. */
-function plannedFor(requestsPerSecond: number, ahead: Reading<Ahead>): number {
+export function plannedFor(requestsPerSecond: number, ahead: Reading<Ahead>): number {
   if (isMissing(ahead) || requestsPerSecond <= 0) return requestsPerSecond
   return Math.max(requestsPerSecond, ahead.forecast.atQuantile)
 }
@@ -274,8 +300,10 @@ function withStandIns(
 
 /** Memory holds demand as it was: a what-if multiplies what came, what comes and what is held alike. */
 function windowOf(policy: ScalingPolicy, { id }: TrafficClass, state: State): readonly PeakAt[] {
-  const factor = policy.demandFactor ?? 1
-  const window = state.classes[id]?.demand ?? []
+  return scaled(state.classes[id]?.demand ?? [], policy.demandFactor ?? 1)
+}
+
+function scaled(window: readonly PeakAt[], factor: number): readonly PeakAt[] {
   return factor === 1
     ? window
     : window.map((entry) => ({ ...entry, requestsPerSecond: factor * entry.requestsPerSecond }))
@@ -350,15 +378,21 @@ function sorted(
   return { demand: known, missingDemand, tolerant }
 }
 
+const none: ReplicaCounts = { desired: 0, ready: 0, starting: 0, terminating: 0 }
+
 function countsOf(variant: Variant, observation: Observation, state: State): SeenVariant {
   const replicas = observation.variants[variant.id]?.replicas
-  const { ready, starting } =
-    replicas === undefined || isMissing(replicas) ? { ready: 0, starting: 0 } : replicas
-  const current = ready + starting
-  return { variant, current, ready, coming: Math.max(current, state.variants[variant.id]?.target ?? 0) }
+  const counts = replicas === undefined || isMissing(replicas) ? none : replicas
+  const bounds = countBounds(variant, counts, observation.pauses?.[variant.id], observation.at)
+  const current = existing(counts)
+  const asked = Math.max(current, state.variants[variant.id]?.target ?? 0) - bounds.late
+  const coming = bounds.late > 0 ? Math.min(bounds.max, asked) : asked
+  const { ready, starting, terminating, unschedulable } = counts
+  const scheduled = ready + starting + terminating - (unschedulable?.replicas ?? 0)
+  return { variant, current, ready, coming, held: Math.max(coming, scheduled), bounds }
 }
 
-function policyMemory(
+export function policyMemory(
   policy: ScalingPolicy,
   variants: readonly Variant[],
   state: State,

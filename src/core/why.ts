@@ -8,8 +8,7 @@ import type { Binding, MixPlan } from './optimize/mix.ts'
 import { type ClassId, serves, type TrafficClass, type VariantId } from './policy.ts'
 import { isMissing } from './reading.ts'
 import type { Reason } from './reason.ts'
-import { highest } from './stabilize/hold.ts'
-import type { PolicyView, SeenDemand } from './view.ts'
+import { type PolicyView, peakOf, type SeenDemand } from './view.ts'
 
 export function variantReasons(
   id: VariantId,
@@ -18,8 +17,8 @@ export function variantReasons(
   capacity: VariantDecision['capacity'],
 ): readonly Reason[] {
   const reasons: Reason[] = []
-  for (const [trafficClass, { window }] of view.demand) {
-    const planned = highest(window) * (1 + view.headroomOf(trafficClass))
+  for (const [trafficClass, seen] of view.demand) {
+    const planned = peakOf(seen, view.policy).requestsPerSecond * (1 + view.headroomOf(trafficClass))
     const carried = plan.flow[trafficClass.id]?.[id] ?? 0
     const answer = capacity[trafficClass.name]
     if (answer?.kind === 'infeasible') {
@@ -34,9 +33,13 @@ export function variantReasons(
       })
     }
   }
+  const variant = view.policy.variants.find((each) => each.id === id)
   for (const bound of plan.binding) {
-    if (bound.kind === 'min' && bound.variant === id) reasons.push({ kind: 'atMin', min: bound.replicas })
-    if (bound.kind === 'max' && bound.variant === id) reasons.push({ kind: 'atMax', max: bound.replicas })
+    // Where a pause or the cluster bounds it more tightly, they have reasons of their own.
+    if (bound.kind === 'min' && bound.variant === id && bound.replicas === variant?.replicas.min)
+      reasons.push({ kind: 'atMin', min: bound.replicas })
+    if (bound.kind === 'max' && bound.variant === id && bound.replicas === variant?.replicas.max)
+      reasons.push({ kind: 'atMax', max: bound.replicas })
     if (bound.kind === 'redundancy' && bound.variant === id)
       reasons.push({ kind: 'lossNotCovered', requestsPerSecond: bound.requestsPerSecond })
     if (bound.kind === 'minShare' && bound.variant === id)
@@ -47,16 +50,15 @@ export function variantReasons(
     const { titles: schedules, min, max } = bounds
     reasons.push({ kind: 'scheduledBounds', schedules, min, max })
   }
-  const variant = view.policy.variants.find((each) => each.id === id)
   if (variant !== undefined) reasons.push(...frontEndReason(variant, view, plan))
   const wanted = plan.replicas[id] ?? 0
   if (wanted === 0 && reasons.length === 0) reasons.push({ kind: 'notNeeded' })
-  if (variant?.profile.quality === 'guess')
-    reasons.push({ kind: 'guessedProfile', profile: variant.profile.name })
+  const profile = variant?.profile
+  if (profile?.quality === 'guess') reasons.push({ kind: 'guessedProfile', profile: profile.name })
   const speed = variant === undefined ? undefined : view.speeds.get(variant)
-  if (variant !== undefined && speed?.offSince !== undefined) {
+  if (profile !== undefined && speed?.offSince !== undefined) {
     const { ratio, offSince } = speed
-    reasons.push({ kind: 'offProfile', ratio, profile: variant.profile.name, sinceSecond: offSince })
+    reasons.push({ kind: 'offProfile', ratio, profile: profile.name, sinceSecond: offSince })
   }
   return reasons
 }
@@ -88,14 +90,13 @@ export function policyReasons(
       })
     }
     reasons.push(...demandReasons(trafficClass, seen, view))
-    const [peak] = window
-    if (peak !== undefined && peak.requestsPerSecond > (window.at(-1)?.requestsPerSecond ?? 0)) {
-      const until = peak.at + view.policy.behavior.scaleDownHoldSeconds
+    const peak = peakOf(seen, view.policy)
+    if (peak.requestsPerSecond > (window.at(-1)?.requestsPerSecond ?? 0)) {
       reasons.push({
-        kind: 'holdDemand',
+        kind: peak.heldAs === 'noise' ? 'holdNoise' : 'holdDemand',
         class: trafficClass.name,
         requestsPerSecond: peak.requestsPerSecond,
-        untilSecond: until,
+        untilSecond: peak.untilSecond,
       })
     }
     if (view.shapes.get(trafficClass)?.origin === 'assumed') {
@@ -105,7 +106,8 @@ export function policyReasons(
     reasons.push(...headroomReasons(trafficClass, view))
     const short = plan?.shortfall[trafficClass.id] ?? 0
     if (short > 0) reasons.push({ kind: 'shortfall', class: trafficClass.name, requestsPerSecond: short })
-    if (plan !== undefined) reasons.push(...deadlineReasons(trafficClass, view, highest(window), short))
+    if (plan !== undefined)
+      reasons.push(...deadlineReasons(trafficClass, view, peak.requestsPerSecond, short))
   }
   for (const [trafficClass, why] of view.missingDemand) {
     reasons.push({ kind: 'holdMissing', signal: `the demand of ${trafficClass.name}`, missing: why.missing })
@@ -132,11 +134,8 @@ function headroomReasons(trafficClass: TrafficClass, { policy, headrooms }: Poli
 }
 
 /** What, besides arrivals and their forecast, says how much is planned for a class. */
-function demandReasons(
-  trafficClass: TrafficClass,
-  { requestsPerSecond, scheduled, keepsOne, insteadOfGateway, window }: SeenDemand,
-  view: PolicyView,
-): readonly Reason[] {
+function demandReasons(trafficClass: TrafficClass, seen: SeenDemand, view: PolicyView): readonly Reason[] {
+  const { requestsPerSecond, scheduled, keepsOne, insteadOfGateway } = seen
   const { name } = trafficClass
   const reasons: Reason[] = []
   if (scheduled?.by !== undefined) {
@@ -153,7 +152,7 @@ function demandReasons(
     reasons.push({ kind: 'gatewayUnseen', class: name, missing: insteadOfGateway.missing })
   const serving = view.seen.filter(({ variant }) => serves(variant, trafficClass))
   const mayBeEmpty = serving.every(({ variant }) => variant.replicas.min === 0)
-  if (keepsOne !== undefined && mayBeEmpty && highest(window) === 0) {
+  if (keepsOne !== undefined && mayBeEmpty && peakOf(seen, view.policy).requestsPerSecond === 0) {
     const { afterSeconds } = view.policy.behavior.zero
     reasons.push({ kind: 'keepsOne', class: name, why: keepsOne, afterSeconds })
   }

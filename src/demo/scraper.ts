@@ -52,7 +52,7 @@ export class Scraper {
       .filter((pod) => pod.variant.name === deployment && pod.phase === 'starting')
       .map((pod) => this.epochSeconds + pod.createdAtSeconds)
     const counts = this.fleet.counts(deployment)
-    return starting.length === 0 ? counts : { ...counts, startingSince: Math.min(...starting) }
+    return starting.length === 0 ? counts : { ...counts, startingSince: starting.toSorted((x, y) => x - y) }
   }
 
   private targetOf(pod: string): Readonly<Record<string, string>> {

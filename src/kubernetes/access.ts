@@ -1,9 +1,12 @@
 // Where the Kubernetes API is, and who we are there: the pod's service account, else the user's kubeconfig.
 // Having neither is a normal way to run; the answer then says what is lost, for the log at start.
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { KubeConfig } from '@kubernetes/client-node'
+
+/** Where a pod learns which namespace it is in. */
+const namespaceFile = '/var/run/secrets/kubernetes.io/serviceaccount/namespace'
 
 type KubernetesAccess =
   | { readonly kind: 'configured'; readonly config: KubeConfig; readonly from: string }
@@ -41,6 +44,15 @@ export function findAccess(environment: NodeJS.ProcessEnv): KubernetesAccess {
   }
   if (config.getCurrentCluster() === null) return without('the kubeconfig names no current cluster')
   return { kind: 'configured', config, from: 'kubeconfig' }
+}
+
+/** The namespace that we run in; undefined outside of a cluster. */
+export function ownNamespace(): string | undefined {
+  try {
+    return readFileSync(namespaceFile, 'utf8').trim()
+  } catch {
+    return undefined
+  }
 }
 
 function without(reason: string): KubernetesAccess {

@@ -1,5 +1,5 @@
-// The two requests that are made of the Kubernetes API: GET an object, and watch a list. Both end: a server that
-// accepts and then says nothing runs into a time limit, and stopping ends what is under way.
+// The requests that are made of the Kubernetes API: GET an object, watch a list, and, for Events alone, write. All end: a
+// server that accepts and then says nothing runs into a time limit, and stopping ends what is under way.
 import {
   HttpMethod,
   IsomorphicFetchHttpLibrary,
@@ -20,6 +20,8 @@ export interface KubernetesApi {
    * server has accepted. `limits.seconds` bounds each silence, not the whole.
    */
   readonly watch: (path: string, query: Query, limits: RequestLimits, sink: WatchSink) => Promise<void>
+  /** POST creates, PUT replaces. Throws `ApiError`, 409 where somebody was faster, or what the network threw. */
+  readonly write: (method: 'POST' | 'PUT', path: string, body: object, limits: RequestLimits) => Promise<void>
 }
 
 export interface RequestLimits {
@@ -57,16 +59,21 @@ export function kubernetesApi(config: KubeConfig): KubernetesApi {
   // The client would open new connections for each request; one dispatcher keeps them, until one fails.
   let connections: ReturnType<RequestContext['getDispatcher']>
 
-  async function open(path: string, query: Query, signal: AbortSignal) {
+  async function open(path: string, query: Query, signal: AbortSignal, written?: Written) {
     const server = config.getCurrentCluster()?.server ?? ''
-    const request = new RequestContext(`${server}${path}?${new URLSearchParams(query)}`, HttpMethod.GET)
+    const method = written === undefined ? HttpMethod.GET : HttpMethod[written.method]
+    const request = new RequestContext(`${server}${path}?${new URLSearchParams(query)}`, method)
+    if (written !== undefined) {
+      request.setHeaderParam('Content-Type', 'application/json')
+      request.setBody(JSON.stringify(written.body))
+    }
     await config.applySecurityAuthentication(request)
     if (connections === undefined) connections = request.getDispatcher()
     else request.setDispatcher(connections)
     request.setHeaderParam('Accept', 'application/json')
     request.setSignal(signal)
     const response = await library.send(request).toPromise()
-    if (response.httpStatusCode !== 200) {
+    if (response.httpStatusCode !== 200 && !(written !== undefined && response.httpStatusCode === 201)) {
       await response.body.stream()?.cancel()
       throw new ApiError(response.httpStatusCode)
     }
@@ -91,6 +98,12 @@ export function kubernetesApi(config: KubeConfig): KubernetesApi {
           throw new Error(`the answer is not a ${kind}`)
         }),
       ),
+    write: (method, path, body, limits) =>
+      forgettingConnections(() =>
+        withTimeLimit(limits, async (signal) => {
+          await (await open(path, {}, signal, { method, body })).stream()?.cancel()
+        }),
+      ),
     watch: (path, query, limits, sink) =>
       forgettingConnections(() =>
         withTimeLimit(limits, async (signal, restart) => {
@@ -101,6 +114,11 @@ export function kubernetesApi(config: KubeConfig): KubernetesApi {
         }),
       ),
   }
+}
+
+interface Written {
+  readonly method: 'POST' | 'PUT'
+  readonly body: object
 }
 
 function isOfKind(body: unknown, kind: string): body is object {

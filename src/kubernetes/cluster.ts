@@ -2,6 +2,8 @@
 import type { ReplicaCounts } from '../core/observation.ts'
 import type { VariantId } from '../core/policy.ts'
 import { isMissing, type Missing, missing, type Reading } from '../core/reading.ts'
+import { draDevices } from './dra.ts'
+import type { DraFacts } from './draLists.ts'
 import { type NodeFacts, poolInventory } from './inventory.ts'
 import type { PodFacts } from './pods.ts'
 import { podIndex, replicaCounts, type ScaleFacts } from './replicas.ts'
@@ -11,6 +13,8 @@ export interface Cluster {
   /** Lists by path. */
   readonly pods: (path: string) => Reading<readonly PodFacts[]>
   readonly nodes: (path: string) => Reading<readonly NodeFacts[]>
+  /** Devices of DRA drivers and who holds them. */
+  readonly dra: () => Reading<DraFacts>
   readonly scale: (target: NamespacedTarget) => Reading<ScaleFacts>
 }
 
@@ -43,7 +47,11 @@ export function poolsOf(scope: Scope, cluster: Cluster): Readonly<Record<string,
     // A target that does not exist has no pods; one that could not be asked for may have some.
     else if (reading.missing !== 'noSeries') return unknown(reading)
   }
-  return poolInventory(nodes, pods, own, scope.pools)
+  const dra = cluster.dra()
+  if (isMissing(dra)) return unknown(dra)
+  const ours = new Set([...own].map(({ namespace, name }) => `${namespace}/${name}`))
+  const devices = draDevices(dra.slices, dra.claims, (namespace, pod) => ours.has(`${namespace}/${pod}`))
+  return poolInventory(nodes, pods, own, scope.pools, devices)
 }
 
 function podsOfTargets(scope: Scope, cluster: Cluster): ReadonlyMap<VariantId, Reading<readonly PodFacts[]>> {

@@ -16,6 +16,9 @@ const productLabels = [
   'karpenter.k8s.aws/instance-gpu-name',
 ]
 
+/** What DRA drivers call the product, without the driver's domain: NVIDIA's and AMD's, then Intel's for Gaudi. */
+const productAttributes = ['productName', 'model']
+
 /** A part of a GPU is not a GPU: it is matched by pools that say so only. */
 const partWords = ['mig', 'shared']
 
@@ -66,6 +69,16 @@ export function deviceWords(
   const product = productLabels.map((label) => labels?.[label]).find((value) => value !== undefined)
   const profile = resource.slice(resource.indexOf('/') + 1)
   return [...words(product ?? ''), ...words(profile)]
+}
+
+/** Of a device that a DRA driver offers: its product and, for a part of a GPU, its profile. Empty: not a GPU. */
+export function attributeWords(attributes: Readonly<Record<string, string>>): readonly string[] {
+  const product = productAttributes.map((name) => attributes[name]).find((value) => value !== undefined)
+  if (product === undefined) return []
+  const part = (attributes['type'] ?? '').includes('mig')
+    ? ['mig', ...words(attributes['profile'] ?? '')]
+    : []
+  return [...words(product), ...part]
 }
 
 /**

@@ -10,6 +10,7 @@ export interface ObjectMeta {
   readonly labels?: Readonly<Record<string, string>>
   readonly annotations?: Readonly<Record<string, string>>
   readonly ownerReferences?: readonly OwnerReference[]
+  readonly uid?: string
 }
 
 export interface OwnerReference {
@@ -48,6 +49,89 @@ export interface Node {
   readonly metadata?: ObjectMeta
   readonly spec?: { readonly unschedulable?: boolean; readonly taints?: readonly { readonly key: string }[] }
   readonly status?: { readonly allocatable?: Quantities; readonly conditions?: readonly Condition[] }
+}
+
+/** resource.k8s.io: v1 and v1beta2 have attributes on the device, v1beta1 under `basic`. */
+export interface ResourceSlice {
+  readonly metadata?: ObjectMeta
+  readonly spec?: {
+    readonly driver?: string
+    readonly pool?: { readonly name?: string; readonly generation?: number }
+    /** Absent on devices that several nodes can reach. */
+    readonly nodeName?: string
+    readonly devices?: readonly SliceDevice[]
+  }
+}
+
+export interface SliceDevice extends DeviceDetails {
+  readonly name?: string
+  readonly basic?: DeviceDetails
+}
+
+export interface DeviceDetails {
+  readonly attributes?: Readonly<Record<string, { readonly string?: string }>>
+  readonly taints?: readonly { readonly effect?: string }[]
+}
+
+export interface ResourceClaim {
+  readonly metadata?: ObjectMeta
+  readonly status?: {
+    readonly allocation?: { readonly devices?: { readonly results?: readonly AllocatedDevice[] } }
+    readonly reservedFor?: readonly { readonly resource?: string; readonly name?: string }[]
+  }
+}
+
+export interface AllocatedDevice {
+  readonly driver?: string
+  readonly pool?: string
+  readonly device?: string
+  /** For monitoring: takes nothing from others. */
+  readonly adminAccess?: boolean
+}
+
+export interface ApiGroup {
+  readonly versions?: readonly { readonly version?: string }[]
+}
+
+/** keda.sh/v1alpha1. What is left out has KEDA's or the HPA's default. */
+export interface ScaledObject {
+  readonly metadata?: ObjectMeta
+  readonly spec?: {
+    readonly scaleTargetRef?: { readonly apiVersion?: string; readonly kind?: string; readonly name?: string }
+    readonly minReplicaCount?: number
+    readonly maxReplicaCount?: number
+    readonly fallback?: { readonly replicas?: number }
+    readonly advanced?: {
+      readonly horizontalPodAutoscalerConfig?: {
+        readonly behavior?: { readonly scaleUp?: HpaRules; readonly scaleDown?: HpaRules }
+      }
+      readonly scalingModifiers?: { readonly formula?: string }
+    }
+    readonly triggers?: readonly Trigger[]
+  }
+}
+
+export interface HpaRules {
+  readonly stabilizationWindowSeconds?: number
+  readonly selectPolicy?: string
+  /** A quantity: `"0"`, `"100m"`. */
+  readonly tolerance?: string | number
+}
+
+export interface Trigger {
+  readonly type?: string
+  readonly metricType?: string
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+/** coordination.k8s.io/v1. Times are written to the microsecond. */
+export interface Lease {
+  readonly metadata?: ObjectMeta
+  readonly spec?: {
+    readonly holderIdentity?: string
+    readonly leaseDurationSeconds?: number
+    readonly renewTime?: string
+  }
 }
 
 /** autoscaling/v1 Scale. A count of 0 is left out by the API server. */

@@ -2,14 +2,27 @@
 // re-read in the background, so that nothing here waits and nothing here can fail a tick.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { KubeConfig } from '@kubernetes/client-node'
-import type { ReplicaCounts } from '../core/observation.ts'
+import type { Decision } from '../core/decision.ts'
+import type { Pause, ReplicaCounts } from '../core/observation.ts'
 import type { PolicySet, VariantId } from '../core/policy.ts'
 import { isMissing, missing, type Reading } from '../core/reading.ts'
 import { kubernetesApi } from './api.ts'
 import { type Cluster, poolsOf, replicasOf } from './cluster.ts'
+import { resourceGroupPath } from './dra.ts'
+import { type DraLists, startDraLists } from './draLists.ts'
+import { startEventWriter } from './eventWriter.ts'
 import { type NodeFacts, nodeFacts } from './inventory.ts'
+import type { LeasePlace } from './lease.ts'
 import { type PodFacts, podFacts } from './pods.ts'
 import { type Reflector, startReflector } from './reflector.ts'
+import {
+  type AskedVariant,
+  askedVariants,
+  pausesOf,
+  type ScaledObjectFacts,
+  scaledObjectFacts,
+} from './scaledObjects.ts'
+import { scaledObjectWarnings } from './scaledObjectWarnings.ts'
 import { startScaleReader } from './scales.ts'
 import { type Scope, scopeOf } from './scope.ts'
 import { defaultTiming, monotonicSeconds, type Timing } from './timing.ts'
@@ -22,9 +35,20 @@ export interface ReplicaReader {
    * while the API is away: hardware rarely changes, and a pool of unknown size would not limit the plan.
    */
   readonly pools: (policies: PolicySet) => Readonly<Record<string, Reading>>
+  /** What the ScaledObjects of these policies say; nothing where they cannot be read. */
+  readonly scaling: (policies: PolicySet) => Scaling
+  /** Tells of changed targets by Events on their ScaledObjects, where that was asked for. */
+  readonly decided: (policies: PolicySet, decision: Decision) => void
   /** Resolves when all that the policies need has been read or refused once; after `seconds` at the latest. */
   readonly settled: (policies: PolicySet, seconds: number) => Promise<void>
   readonly stop: () => void
+}
+
+export interface Scaling {
+  /** While the API is away, as it was last. */
+  readonly pauses: Readonly<Record<VariantId, Pause>>
+  /** What in them would keep targets from being reached. */
+  readonly warnings: readonly string[]
 }
 
 interface ReplicaReaderOptions {
@@ -32,6 +56,8 @@ interface ReplicaReaderOptions {
   /** Told once when something begins to fail, and once when it can be read again. */
   readonly onHealth: (event: HealthEvent) => void
   readonly timing?: Partial<Timing>
+  /** Events are to be written: by whom, and on which clock. Absent: nothing is ever written. */
+  readonly events?: { readonly place: LeasePlace; readonly now: () => number }
 }
 
 export interface HealthEvent {
@@ -46,13 +72,21 @@ const settleCheckSeconds = 0.02
 export function startReplicaReader(options: ReplicaReaderOptions): ReplicaReader {
   const timing = { ...defaultTiming, ...options.timing }
   const api = kubernetesApi(options.config)
+  const writer =
+    options.events === undefined
+      ? undefined
+      : startEventWriter({ api, timing, ...options.events, onHealth: eventHealth })
   const scales = startScaleReader({ api, timing, onHealth: healthOf('scale targets') })
   const podLists = new Map<string, Reflector<PodFacts>>()
   const nodeLists = new Map<string, Reflector<NodeFacts>>()
+  const draLists = new Map<string, DraLists>()
+  const scaledObjectLists = new Map<string, Reflector<ScaledObjectFacts>>()
   let inventory: Readonly<Record<string, Reading>> = {}
+  let scaling: Scaling = { pauses: {}, warnings: [] }
   const cluster: Cluster = {
     pods: (path) => podLists.get(path)?.read() ?? missing('backendDown'),
     nodes: (path) => nodeLists.get(path)?.read() ?? missing('backendDown'),
+    dra: () => draLists.get(resourceGroupPath)?.read() ?? missing('backendDown'),
     scale: scales.read,
   }
 
@@ -81,6 +115,20 @@ export function startReplicaReader(options: ReplicaReaderOptions): ReplicaReader
         onHealth: healthOf(path),
       }),
     )
+    reconcile(draLists, scope.nodePaths.length > 0 ? [resourceGroupPath] : [], () =>
+      startDraLists({ api, timing, onHealth: healthOf }),
+    )
+    reconcile(scaledObjectLists, scope.scaledObjectPaths, (path) =>
+      startReflector({
+        api,
+        path,
+        kind: 'ScaledObjectList',
+        query: {},
+        facts: scaledObjectFacts,
+        timing,
+        onHealth: healthOf(path),
+      }),
+    )
     return scope
   }
 
@@ -93,6 +141,14 @@ export function startReplicaReader(options: ReplicaReaderOptions): ReplicaReader
       )
   }
 
+  function eventHealth(problem: string | undefined): void {
+    options.onHealth(
+      problem === undefined
+        ? { healthy: true, message: 'Kubernetes: writing Events works again' }
+        : { healthy: false, message: `Kubernetes: writing Events fails: ${problem}` },
+    )
+  }
+
   function lastKnown(pools: Readonly<Record<string, Reading>>): Readonly<Record<string, Reading>> {
     const known = Object.entries(pools).map(([pool, reading]) => {
       const isAway = isMissing(reading) && reading.missing === 'backendDown'
@@ -102,20 +158,42 @@ export function startReplicaReader(options: ReplicaReaderOptions): ReplicaReader
     return inventory
   }
 
+  function asked(policies: PolicySet): Reading<readonly AskedVariant[]> {
+    follow(policies)
+    const objects: ScaledObjectFacts[] = []
+    for (const list of scaledObjectLists.values()) {
+      const known = list.read()
+      if (isMissing(known)) return known
+      objects.push(...known)
+    }
+    return askedVariants(objects, policies)
+  }
+
   function lists(): readonly { readonly tried: () => boolean; readonly stop: () => void }[] {
-    return [...podLists.values(), ...nodeLists.values()]
+    return [podLists, nodeLists, draLists, scaledObjectLists].flatMap((some) => [...some.values()])
   }
 
   return {
     replicas: (policies) => replicasOf(follow(policies), cluster),
     pools: (policies) => lastKnown(poolsOf(follow(policies), cluster)),
+    scaling: (policies) => {
+      const found = asked(policies)
+      if (!isMissing(found))
+        scaling = { pauses: pausesOf(found), warnings: scaledObjectWarnings(found, policies) }
+      return scaling
+    },
     settled: async (policies, seconds) => {
       follow(policies)
       const until = monotonicSeconds() + seconds
       const tried = () => [scales, ...lists()].every((source) => source.tried())
       while (!tried() && monotonicSeconds() < until) await pause(settleCheckSeconds * 1000)
     },
+    decided: (policies, decision) => {
+      const found = writer === undefined ? [] : asked(policies)
+      writer?.decided(decision, isMissing(found) ? [] : found)
+    },
     stop: () => {
+      writer?.stop()
       scales.stop()
       for (const list of lists()) list.stop()
     },

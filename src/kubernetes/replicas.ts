@@ -61,7 +61,7 @@ export function replicaCounts(desired: number, pods: readonly PodFacts[]): Repli
     terminating: replicas.filter((replica) => replica.phase === 'terminating').length,
     ...(starting.length === 0
       ? {}
-      : { startingSince: Math.min(...starting.map((replica) => replica.createdAt)) }),
+      : { startingSince: starting.map((replica) => replica.createdAt).toSorted((a, b) => a - b) }),
     ...(unschedulable === undefined ? {} : { unschedulable }),
   }
 }

@@ -12,6 +12,9 @@ export interface Timing {
   readonly watchSeconds: number
   /** First and longest pause after a failure; it doubles in between. */
   readonly retrySeconds: { readonly first: number; readonly longest: number }
+  /** Changed targets are written as Events this often, one ScaledObject's no more often than every `eventPauseSeconds`. */
+  readonly eventRoundSeconds: number
+  readonly eventPauseSeconds: number
 }
 
 export const defaultTiming: Timing = {
@@ -20,6 +23,8 @@ export const defaultTiming: Timing = {
   scaleRefreshSeconds: 15,
   requestSeconds: 10,
   watchSeconds: 25,
+  eventRoundSeconds: 2,
+  eventPauseSeconds: 60,
   retrySeconds: { first: 1, longest: 30 },
 }
 

@@ -3,17 +3,17 @@
 // What cannot be read back is said, and costs precision, never the start.
 import type { Decided } from '../core/decide.ts'
 import {
-  type EnterDemand,
   enterDemand,
   enterPattern,
   historyGridSeconds,
   historyWindow,
   seasonGridSeconds,
 } from '../core/forecast/history.ts'
-import { learn } from '../core/learn.ts'
+import { learn, learnHold } from '../core/learn.ts'
 import type { Observation } from '../core/observation.ts'
 import type { PolicySet, VariantId } from '../core/policy.ts'
 import { instantsOf, partsOf, type Span } from '../core/span.ts'
+import { holdReachSeconds } from '../core/stabilize/hold.ts'
 import { emptyState, type State } from '../core/state.ts'
 import { type Clock, withDeadline } from './clock.ts'
 
@@ -108,6 +108,13 @@ export async function catchUp(
   return caught.lost.length > 0 && known !== undefined ? { ...caught, state: known.state } : caught
 }
 
+/** What one instant of the past teaches. */
+type Lesson = (policies: PolicySet, state: State, observation: Observation) => State
+
+const pattern: Lesson = (policies, state, observation) => learn(policies, state, observation, enterPattern)
+const minutes: Lesson = (policies, state, observation) => learn(policies, state, observation, enterDemand)
+const ticks: Lesson = (policies, state, observation) => learnHold(policies, state, observation, enterDemand)
+
 /** Changed as it goes, so that what was learnt before a failure counts. */
 interface SoFar {
   state: State
@@ -123,12 +130,15 @@ async function fromNothing(
   const step = options.intervalSeconds
   const decideFrom = previous - (replayTicks(policies, step) - 1) * step
   const shapesFrom = Math.min(decideFrom, Math.floor((previous - shapeSeconds) / step) * step)
+  const holdFrom = Math.min(shapesFrom, Math.floor((previous - holdReachSeconds) / step) * step)
   const history = await bounded(emptyState, 'the history of demand', ports, options, signal, (so, ended) =>
-    learnHistory(policies, so, shapesFrom, step, ports, ended),
+    learnHistory(policies, so, holdFrom, step, ports, ended),
   )
   const last = await bounded(history.state, 'the last minutes', ports, options, signal, async (so, ended) => {
+    const hold = { from: holdFrom, until: shapesFrom - step, stepSeconds: step }
+    await learnSpan(policies, so, hold, 'demand', ticks, ports, ended)
     const shapes = { from: shapesFrom, until: decideFrom - step, stepSeconds: step }
-    await learnSpan(policies, so, shapes, 'all', enterDemand, ports, ended)
+    await learnSpan(policies, so, shapes, 'all', ticks, ports, ended)
     const targets = await ports.targets(policies, decideFrom, ended)
     so.state = withTargets(so.state, targets, decideFrom)
     await replay(policies, so, { from: decideFrom, until: previous, stepSeconds: step }, ports, ended)
@@ -146,17 +156,9 @@ async function learnHistory(
 ): Promise<void> {
   const { learntFrom, seasonFrom } = historyWindow(until)
   const season = gridOf(seasonGridSeconds, intervalSeconds)
-  const minutes = gridOf(historyGridSeconds, intervalSeconds)
-  await learnSpan(
-    policies,
-    so,
-    between(seasonFrom, learntFrom, season),
-    'demand',
-    enterPattern,
-    ports,
-    signal,
-  )
-  await learnSpan(policies, so, between(learntFrom, until, minutes), 'demand', enterDemand, ports, signal)
+  const minute = gridOf(historyGridSeconds, intervalSeconds)
+  await learnSpan(policies, so, between(seasonFrom, learntFrom, season), 'demand', pattern, ports, signal)
+  await learnSpan(policies, so, between(learntFrom, until, minute), 'demand', minutes, ports, signal)
 }
 
 async function learnSpan(
@@ -164,7 +166,7 @@ async function learnSpan(
   so: SoFar,
   span: Span,
   signals: 'all' | 'demand',
-  enter: EnterDemand,
+  lesson: Lesson,
   ports: PastPorts,
   signal: AbortSignal,
 ): Promise<void> {
@@ -177,7 +179,7 @@ async function learnSpan(
   let learnt = 0
   for (const part of partsOf(span, most)) {
     for (const observation of await observed(policies, part, signals, ports, signal)) {
-      so.state = learn(policies, so.state, observation, enter)
+      so.state = lesson(policies, so.state, observation)
       learnt += 1
       if (learnt % 16 === 0) await ports.pause()
       signal.throwIfAborted()

@@ -22,8 +22,8 @@ import type { PrometheusClient } from './client.ts'
 import { PrometheusError, type PrometheusFailure } from './error.ts'
 import { promql } from './promql.ts'
 
-/** Replicas and pools as Kubernetes tells them. */
-export type Known = Pick<ObserveContext, 'replicas' | 'pools'>
+/** What Kubernetes tells. */
+export type Known = Pick<ObserveContext, 'replicas' | 'pools' | 'pauses' | 'clusterWarnings'>
 
 export interface PrometheusObserver {
   /** Queries are evaluated at `at`, whenever they run. Rejects only where the signal aborts. */

@@ -57,7 +57,7 @@ const replicaCounts: z.ZodType<ReplicaCounts> = z.strictObject({
   ready: count,
   starting: count,
   terminating: count,
-  startingSince: z.number().exactOptional(),
+  startingSince: z.array(z.number()).exactOptional(),
   unschedulable: z.strictObject({ replicas: count, since: z.number(), why: z.string() }).exactOptional(),
 })
 
@@ -121,5 +121,11 @@ const observationSchema: z.ZodType<Observation> = z.strictObject({
     }),
   ),
   pools: z.record(z.string(), reading(amount)),
+  pauses: z
+    .record(
+      z.string(),
+      z.strictObject({ stops: z.enum(['all', 'scaleIn', 'scaleOut']), replicas: count.exactOptional() }),
+    )
+    .exactOptional(),
   warnings: z.array(z.string()),
 })

@@ -23,11 +23,20 @@ export function decisionMetrics(registry: Registry, now: () => number): (decisio
       else this.set(now() - decidedAt)
     },
   })
+  const warnings = new Gauge({
+    name: 'mixscaler_warnings',
+    help: 'What looked wrong in the metrics and ScaledObjects that the last decision rests on.',
+    registers: [registry],
+    collect() {
+      if (decidedAt === undefined) this.remove()
+    },
+  })
   const policies = policyGauges(registry)
   const variants = variantGauges(registry)
   const classes = classGauges(registry)
   return (decision) => {
     decidedAt = decision.at
+    warnings.set(decision.warnings.length)
     for (const { clear } of [policies, variants, classes]) clear()
     for (const policy of decision.policies) {
       const labels = { namespace: policy.namespace, policy: policy.name }

@@ -1,8 +1,11 @@
 // What holds whatever is observed: bounds and pools, no scale-down on missing data, no number that is not one.
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Observation, VariantSignals } from '../../src/core/observation.ts'
+import type { Observation, ReplicaCounts, VariantSignals } from '../../src/core/observation.ts'
 import { isMissing, type MissingReason, missing } from '../../src/core/reading.ts'
+import { emptyState } from '../../src/core/state.ts'
+import { Random } from '../../src/simulation/random.ts'
+import { behavior } from '../behavior.ts'
 import { blind, l40s, observe, policy, policySet, signals, story, variant, variantOf } from './world.ts'
 
 const fleet = policySet(
@@ -122,4 +125,161 @@ describe('over random histories', () => {
     const sizes = story(fleet, observations).map(({ state }) => JSON.stringify(state).length)
     expect(Math.max(...sizes.slice(200))).toBeLessThanOrEqual(Math.max(...sizes.slice(0, 200)) * 1.1)
   })
+
+  it('growth is only granted within a shared pool, whatever runs', () => {
+    const pool = 12
+    const shared = policySet(
+      [
+        policy([
+          variant('h100', { replicas: { min: 0, max: 20 } }),
+          variant('l40s', {
+            replicas: { min: 0, max: 20 },
+            accelerator: { type: 'h100', countPerReplica: 2 },
+            costPerHour: 7,
+          }),
+        ]),
+      ],
+      [{ name: 'h100', gpus: pool }],
+    )
+    const gpus = (h100: number, pair: number) => h100 + 2 * pair
+    fc.assert(
+      fc.property(history, (observations) => {
+        let last = { h100: 0, l40s: 0 }
+        story(shared, observations).forEach((step) => {
+          const counts = (name: 'h100' | 'l40s') => {
+            const { target, replicas } = variantOf(step, name)
+            const running = isMissing(replicas) ? 0 : replicas.ready + replicas.starting
+            const kept = isMissing(target) ? last[name] : target
+            return { kept, held: Math.max(running, last[name]) }
+          }
+          const [h100, pair] = [counts('h100'), counts('l40s')]
+          const before = gpus(h100.held, pair.held)
+          expect(gpus(h100.kept, pair.kept)).toBeLessThanOrEqual(Math.max(pool, before))
+          last = { h100: h100.kept, l40s: pair.kept }
+        })
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  it('no step is larger than the policy allows', () => {
+    const stepped = policySet([
+      policy([variant('h100', { replicas: { min: 0, max: 30 } })], {
+        behavior: { ...behavior, stepLimits: { up: 2, down: 1 } },
+      }),
+    ])
+    const tick = fc.tuple(fc.integer({ min: 1, max: 12 }), fc.double({ min: 0, max: 400, noNaN: true }))
+    fc.assert(
+      fc.property(fc.array(tick, { minLength: 1, maxLength: 12 }), (ticks) => {
+        const observations = ticks.map(([n, rate], i) => observe(60 * i, { h100: signals(n, rate) }))
+        story(stepped, observations).forEach((step, i) => {
+          const [current = 0] = ticks[i] ?? []
+          const { target } = variantOf(step, 'h100')
+          expect(target).toBeLessThanOrEqual(current + 2)
+          expect(target).toBeGreaterThanOrEqual(current - 1)
+        })
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  it('a repeated tick repeats every target and its reasons, and leaves the state as it was', () => {
+    fc.assert(
+      fc.property(history, (observations) => {
+        // Every instant is observed once; what is repeated is the same observation.
+        const distinct = observations.map((observation, i) => ({ ...observation, at: observation.at + i }))
+        const once = story(fleet, distinct).at(-1)
+        const twice = story(fleet, distinct.slice(-1), once?.state).at(-1)
+        for (const name of ['h100', 'l40s']) expect(variantOf(twice, name)).toEqual(variantOf(once, name))
+        expect(twice?.state).toEqual(once?.state)
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  it('replicas that do not come and pauses never break the bounds, nor order what is ordered already', () => {
+    const counts = fc.record({
+      ready: fc.nat(6),
+      starting: fc.nat(4),
+      since: fc.nat(600),
+      pending: fc.nat(4),
+      desired: fc.nat(10),
+    })
+    const stops = fc.constantFrom('none', 'all', 'scaleIn', 'scaleOut')
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(counts, stops, fc.double({ min: 0, max: 300, noNaN: true })), {
+          minLength: 1,
+          maxLength: 8,
+        }),
+        (ticks) => {
+          const observations = ticks.map(([n, stopped, rate], i) => {
+            const pending = Math.min(n.pending, n.starting)
+            const at = 60 * (i + 1)
+            const replicas: ReplicaCounts = {
+              desired: n.desired,
+              ready: n.ready,
+              starting: n.starting,
+              terminating: 0,
+              startingSince: Array.from({ length: n.starting }, () => at - n.since),
+              ...(pending === 0
+                ? {}
+                : { unschedulable: { replicas: pending, since: at - n.since, why: 'full' } }),
+            }
+            const observed = observe(at, { h100: signals(n.ready, rate, { replicas }), l40s: signals(2, 5) })
+            return stopped === 'none'
+              ? observed
+              : { ...observed, pauses: { 'chat/llama/h100': { stops: stopped } } }
+          })
+          story(fleet, observations).forEach((step, i) => {
+            const { target } = variantOf(step, 'h100')
+            const [n, stopped] = ticks[i] ?? []
+            const most = stopped === 'none' ? 9 : Math.max(9, n?.desired ?? 0)
+            expect(Number.isInteger(target)).toBe(true)
+            expect(target).toBeGreaterThanOrEqual(0)
+            expect(target).toBeLessThanOrEqual(most)
+            if (stopped === 'scaleOut') expect(target).toBeLessThanOrEqual(Math.max(1, n?.desired ?? 0))
+          })
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+})
+
+describe('at constant load', () => {
+  it('5 % of noise changes a target less than twice an hour, at any load', () => {
+    const speeds = { h100: 1, l40s: 0.45 }
+    const cards = variant('l40s', {
+      profile: l40s,
+      pool: 'l40s',
+      costPerHour: 1.4,
+      replicas: { min: 0, max: 60 },
+    })
+    const policies = policySet([policy([variant('h100', { replicas: { min: 1, max: 30 } }), cards])])
+    const hours = 2.5
+    fc.assert(
+      fc.property(fc.double({ min: 20, max: 250, noNaN: true }), fc.nat(1_000_000), (load, seed) => {
+        const random = new Random(seed)
+        const now = { h100: 1, l40s: 0 }
+        const changes = { h100: 0, l40s: 0 }
+        let state = emptyState
+        for (let at = 0; at < hours * 3600; at += 15) {
+          const total = now.h100 * speeds.h100 + now.l40s * speeds.l40s
+          const seen = (name: 'h100' | 'l40s') =>
+            signals(now[name], ((load * now[name] * speeds[name]) / total) * (1.05 - 0.1 * random.uniform()))
+          const [step] = story(policies, [observe(at, { h100: seen('h100'), l40s: seen('l40s') })], state)
+          if (step === undefined) throw new Error('no decision')
+          state = step.state
+          for (const name of ['h100', 'l40s'] as const) {
+            const target = Number(variantOf(step, name).target)
+            if (at >= 1800 && target !== now[name]) changes[name]++
+            now[name] = target
+          }
+        }
+        expect(Math.max(changes.h100, changes.l40s) / (hours - 0.5)).toBeLessThan(2)
+      }),
+      { numRuns: 3 },
+    )
+  }, 120_000)
 })

@@ -89,7 +89,7 @@ describe('a cold start', () => {
       policy([variant('h100', { replicas: { min: 0, max: 40 } })], { classes: [soon], behavior: exact }),
     ])
     const job = { batch: { backlogTokens: 100_000 * 130 } }
-    const starting = { replicas: { desired: 3, ready: 0, starting: 3, terminating: 0, startingSince: 15 } }
+    const starting = { replicas: { desired: 3, ready: 0, starting: 3, terminating: 0, startingSince: [15] } }
     const steps = story(cold, [
       observe(0, { h100: signals(0, 0) }, { batch: { backlogTokens: 0 } }),
       observe(15, { h100: signals(0, 0) }, job),

@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { KubeConfig } from '@kubernetes/client-node'
-import type { Node, Pod } from '../../src/kubernetes/objects.ts'
+import type { ObjectMeta } from '../../src/kubernetes/objects.ts'
 
 export type Behaviour =
   | { readonly kind: 'normal' }
@@ -17,8 +17,8 @@ export type Behaviour =
 
 export interface FakeApi {
   readonly config: KubeConfig
-  readonly put: (kind: Kind, object: Pod | Node) => void
-  readonly remove: (kind: Kind, object: Pod | Node) => void
+  readonly put: (kind: Kind, object: KubernetesObject) => void
+  readonly remove: (kind: Kind, object: KubernetesObject) => void
   /** Bodies by path: scale subresources, and whatever else a test wants answered. */
   readonly bodies: Map<string, unknown>
   readonly behave: (behaviour: Behaviour) => void
@@ -28,12 +28,36 @@ export interface FakeApi {
   readonly compact: () => void
   /** Paths with query, in the order of arrival. */
   readonly requests: readonly string[]
+  /** What was written, in the order of arrival. A POST or PUT of a Lease is kept, and refused where it is outdated. */
+  readonly written: readonly Write[]
   readonly openWatches: () => number
   readonly close: () => Promise<void>
 }
 
-type Kind = 'pods' | 'nodes'
-type Stored = (Pod | Node) & { metadata: { resourceVersion: string } }
+interface KubernetesObject {
+  readonly metadata?: ObjectMeta
+}
+
+/** Lists by plural, with the kind of the list. */
+const listKinds = {
+  pods: 'PodList',
+  nodes: 'NodeList',
+  scaledobjects: 'ScaledObjectList',
+  resourceslices: 'ResourceSliceList',
+  resourceclaims: 'ResourceClaimList',
+} as const
+export interface Write {
+  readonly method: string
+  readonly path: string
+  readonly body: KubernetesObject
+}
+
+type Kind = keyof typeof listKinds
+type Stored = KubernetesObject & { metadata: ObjectMeta & { resourceVersion: string } }
+
+function isKind(plural: string | undefined): plural is Kind {
+  return plural !== undefined && Object.hasOwn(listKinds, plural)
+}
 
 interface Event {
   readonly kind: Kind
@@ -54,16 +78,23 @@ const discovery: Readonly<Record<string, unknown>> = {
 }
 
 export async function startFakeApi(): Promise<FakeApi> {
-  const stores = { pods: new Map<string, Stored>(), nodes: new Map<string, Stored>() }
+  const stores: Record<Kind, Map<string, Stored>> = {
+    pods: new Map(),
+    nodes: new Map(),
+    scaledobjects: new Map(),
+    resourceslices: new Map(),
+    resourceclaims: new Map(),
+  }
   const bodies = new Map<string, unknown>()
   const requests: string[] = []
+  const written: Write[] = []
   const watches = new Set<{ readonly kind: Kind; readonly response: ServerResponse }>()
   let events: readonly Event[] = []
   let version = 100
   let oldest = 0
   let behaviour: Behaviour = { kind: 'normal' }
 
-  function record(kind: Kind, type: string, object: Pod | Node): Stored {
+  function record(kind: Kind, type: string, object: KubernetesObject): Stored {
     version += 1
     const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } }
     const line = `${JSON.stringify({ type, object: stored })}\n`
@@ -88,8 +119,12 @@ export async function startFakeApi(): Promise<FakeApi> {
       reply(response, 200, behaviour.body)
       return
     }
-    const list = /\/(pods|nodes)$/.exec(url.pathname)?.[1]
-    if (list === 'pods' || list === 'nodes') {
+    if (request.method !== 'GET') {
+      void write(request, url.pathname, response)
+      return
+    }
+    const list = url.pathname.split('/').at(-1)
+    if (isKind(list)) {
       if (url.searchParams.get('watch') === 'true') watch(list, url, response)
       else page(list, url, response)
       return
@@ -99,17 +134,36 @@ export async function startFakeApi(): Promise<FakeApi> {
     else reply(response, 200, body)
   }
 
+  async function write(request: IncomingMessage, path: string, response: ServerResponse): Promise<void> {
+    let text = ''
+    for await (const chunk of request.setEncoding('utf8')) text += chunk
+    const body = JSON.parse(text) as KubernetesObject & { readonly kind: string }
+    const method = request.method ?? ''
+    if (body.kind === 'Lease') {
+      const key = method === 'PUT' ? path : `${path}/${body.metadata?.name}`
+      const known = bodies.get(key) as KubernetesObject | undefined
+      if (known?.metadata?.resourceVersion !== body.metadata?.resourceVersion) {
+        reply(response, 409, { kind: 'Status', code: 409 })
+        return
+      }
+      version += 1
+      bodies.set(key, { ...body, metadata: { ...body.metadata, resourceVersion: String(version) } })
+    }
+    written.push({ method, path, body })
+    reply(response, method === 'POST' ? 201 : 200, body)
+  }
+
   function page(kind: Kind, url: URL, response: ServerResponse): void {
     const namespace = /\/namespaces\/([^/]+)\//.exec(url.pathname)?.[1]
     const from = Number(url.searchParams.get('continue') ?? 0)
     const until = from + Number(url.searchParams.get('limit') ?? 500)
     const all = [...stores[kind].values()].filter((object) =>
-      namespace === undefined ? true : object.metadata['namespace'] === namespace,
+      namespace === undefined ? true : object.metadata.namespace === namespace,
     )
     const rest = until < all.length ? String(until) : ''
     const metadata = { resourceVersion: String(version), continue: rest }
     const items = all.slice(from, until)
-    reply(response, 200, { kind: kind === 'pods' ? 'PodList' : 'NodeList', metadata, items })
+    reply(response, 200, { kind: listKinds[kind], metadata, items })
   }
 
   function watch(kind: Kind, url: URL, response: ServerResponse): void {
@@ -147,6 +201,7 @@ export async function startFakeApi(): Promise<FakeApi> {
     config,
     bodies,
     requests,
+    written,
     put: (kind, object) => {
       const key = keyOf(object)
       stores[kind].set(key, record(kind, stores[kind].has(key) ? 'MODIFIED' : 'ADDED', object))
@@ -181,7 +236,7 @@ export async function startFakeApi(): Promise<FakeApi> {
   }
 }
 
-function keyOf(object: Pod | Node): string {
+function keyOf(object: KubernetesObject): string {
   return `${object.metadata?.namespace ?? ''}/${object.metadata?.name ?? ''}`
 }
 

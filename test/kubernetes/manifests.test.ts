@@ -4,8 +4,14 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { serve } from '../../src/cli/serve.ts'
+import type { PolicySet } from '../../src/core/policy.ts'
 import type { FoundProfile } from '../../src/core/profile.ts'
+import { leaseName } from '../../src/kubernetes/lease.ts'
+import { startReplicaReader } from '../../src/kubernetes/reader.ts'
 import { loadPolicies } from '../../src/policy/load.ts'
+import { startFakeApi } from './fakeApi.ts'
+import { policySet } from './objects.ts'
+import { eventually, quick } from './waiting.ts'
 
 const deploy = join(import.meta.dirname, '../../deploy')
 const grpcPort = 9090
@@ -177,7 +183,10 @@ describe('who may reach it, and how', () => {
 })
 
 describe('permissions', () => {
-  const roles = manifests.filter(({ body }) => ['Role', 'ClusterRole'].includes(String(at(body, 'kind'))))
+  const roles = manifests.filter(
+    ({ file, body }) =>
+      ['Role', 'ClusterRole'].includes(String(at(body, 'kind'))) && !file.startsWith('components/events'),
+  )
   const rules = roles.flatMap(({ body }) => list(at(body, 'rules')))
 
   test('read, never write; no wildcard, no secret, no object that the reader does not need', () => {
@@ -185,24 +194,53 @@ describe('permissions', () => {
     for (const rule of rules) {
       for (const verb of list(at(rule, 'verbs'))) expect(['get', 'list', 'watch']).toContain(verb)
       for (const resource of list(at(rule, 'resources'))) {
-        expect(String(resource)).toMatch(/^(pods|nodes|[a-z]+\/scale)$/)
+        expect(String(resource)).toMatch(
+          /^(pods|nodes|scaledobjects|resourceslices|resourceclaims|[a-z]+\/scale)$/,
+        )
       }
       expect(list(at(rule, 'apiGroups'))).not.toContain('*')
       expect(at(rule, 'nonResourceURLs')).toBeUndefined()
     }
   })
 
-  test('what the reader asks for is granted: lists with watch, scales with get', () => {
-    const granted = list(at(find('ClusterRole', 'mixscaler'), 'rules')).flatMap((rule) =>
-      list(at(rule, 'resources')).map((resource) => `${list(at(rule, 'verbs')).join(' ')} ${resource}`),
-    )
-    expect(granted.toSorted()).toEqual([
-      'get deployments/scale',
-      'get leaderworkersets/scale',
-      'get statefulsets/scale',
-      'list watch nodes',
-      'list watch pods',
+  test('what the reader asks for is granted, by the paths it reads, and nothing that it does not read', async () => {
+    const variants = [
+      { name: 'a', target: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'a' }, pool: 'h100' },
+      { name: 'b', target: { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'b' }, pool: 'h100' },
+      {
+        name: 'c',
+        target: { apiVersion: 'leaderworkerset.x-k8s.io/v1', kind: 'LeaderWorkerSet', name: 'c' },
+        pool: 'h100',
+      },
+    ]
+    const discovered = policySet(variants, [{ name: 'h100' }])
+    const stated = policySet(variants, [{ name: 'h100', gpus: 8 }])
+    await expectRequests(discovered, granted(find('ClusterRole', 'mixscaler')))
+    await expectRequests(stated, granted(find('Role', 'mixscaler')))
+  })
+
+  test('writing is for Events and their Lease, in a component of its own that turns it on', () => {
+    expect(granted(find('ClusterRole', 'mixscaler-events'))).toEqual(['create events.k8s.io/events'])
+    const role = find('Role', 'mixscaler-events')
+    expect(granted(role)).toEqual([
+      'create coordination.k8s.io/leases',
+      'get coordination.k8s.io/leases',
+      'update coordination.k8s.io/leases',
     ])
+    expect(at(role, 'rules', 1, 'resourceNames')).toEqual([leaseName])
+    expect(at(role, 'metadata', 'namespace')).toBe(at(deployment, 'metadata', 'namespace'))
+    const env = at(find('Deployment', 'mixscaler', 'components/events'), 'spec', 'template', 'spec')
+    expect(at(env, 'containers', 0, 'env')).toEqual([{ name: 'MIXSCALER_EVENTS', value: 'true' }])
+    expect(serve.help).toContain('--events')
+    for (const kind of ['ClusterRoleBinding', 'RoleBinding']) {
+      const binding = find(kind, 'mixscaler-events')
+      expect(at(binding, 'roleRef', 'name')).toBe('mixscaler-events')
+      expect(at(binding, 'subjects', 0)).toEqual({
+        kind: 'ServiceAccount',
+        name: 'mixscaler',
+        namespace: 'mixscaler',
+      })
+    }
   })
 
   test('they are bound to the account that the server runs under', () => {
@@ -364,4 +402,54 @@ const measured: FoundProfile = {
     g: 0,
     h: 20,
   },
+}
+
+/** Reads as these policies need of an API that has everything, until all these permissions have been used. */
+async function expectRequests(policies: PolicySet, permissions: readonly string[]): Promise<void> {
+  const api = await startFakeApi()
+  api.bodies.set('/apis/resource.k8s.io', { kind: 'APIGroup', versions: [{ version: 'v1' }] })
+  api.bodies.set('/apis/leaderworkerset.x-k8s.io/v1', {
+    kind: 'APIResourceList',
+    resources: [{ name: 'leaderworkersets', kind: 'LeaderWorkerSet' }],
+  })
+  const reader = startReplicaReader({ config: api.config, onHealth: () => undefined, timing: quick })
+  const used = () => [...new Set(api.requests.flatMap(permissionFor))].toSorted()
+  try {
+    await reader.settled(policies, 5)
+    await eventually(used, (found) => permissions.every((permission) => found.includes(permission)))
+    expect(used()).toEqual(permissions)
+  } finally {
+    reader.stop()
+    await api.close()
+  }
+}
+
+function isWatch(request: string): boolean {
+  return request.includes('watch=true')
+}
+
+function pathOf(request: string): string {
+  return request.replace(/\?.*/, '')
+}
+
+/** What RBAC asks for a GET of this path. Discovery is open to every account. */
+function permissionFor(request: string): readonly string[] {
+  const path = /^\/(?:api|apis\/([^/]+))\/v[a-z0-9]+(?:\/namespaces\/[^/]+)?\/([a-z]+)(?:\/[^/]+(\/scale))?$/
+  const parts = path.exec(pathOf(request))
+  if (parts === null) return []
+  const [, group = '', plural = '', scale] = parts
+  if (scale !== undefined) return [`get ${group}/${plural}${scale}`]
+  return [`${isWatch(request) ? 'watch' : 'list'} ${group}/${plural}`]
+}
+
+function granted(role: Value): readonly string[] {
+  return list(at(role, 'rules'))
+    .flatMap((rule) =>
+      list(at(rule, 'apiGroups')).flatMap((group) =>
+        list(at(rule, 'resources')).flatMap((resource) =>
+          list(at(rule, 'verbs')).map((verb) => `${verb} ${group}/${resource}`),
+        ),
+      ),
+    )
+    .toSorted()
 }

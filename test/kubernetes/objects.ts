@@ -1,6 +1,6 @@
 // Hand-written API objects: the fields that the reader looks at, with the names that real clusters use.
 import type { PolicySet, ScaleTarget, Variant } from '../../src/core/policy.ts'
-import type { Condition, Node, Pod } from '../../src/kubernetes/objects.ts'
+import type { Condition, Node, Pod, ScaledObject } from '../../src/kubernetes/objects.ts'
 import { behavior } from '../behavior.ts'
 
 export interface PodOptions {
@@ -142,5 +142,26 @@ function variantOf({ name, target, pool }: { name: string; target: ScaleTarget; 
     },
     maxShare: 1,
     minShare: 0,
+  }
+}
+
+/** A ScaledObject in namespace `chat` that asks as docs/KEDA.md says, by default for chat/llama/h100. */
+export function scaledObject(name: string, metadata: Readonly<Record<string, string>> = {}): ScaledObject {
+  const rules = { stabilizationWindowSeconds: 0, tolerance: '0', selectPolicy: 'Max' }
+  return {
+    metadata: { name, namespace: 'chat', uid: `uid-of-${name}` },
+    spec: {
+      scaleTargetRef: { kind: 'Deployment', name: 'llama' },
+      minReplicaCount: 0,
+      maxReplicaCount: 10,
+      fallback: { replicas: 2 },
+      advanced: { horizontalPodAutoscalerConfig: { behavior: { scaleUp: rules, scaleDown: rules } } },
+      triggers: [
+        {
+          type: 'external-push',
+          metadata: { scalerAddress: 'mixscaler:9090', policy: 'llama', variant: 'h100', ...metadata },
+        },
+      ],
+    },
   }
 }

@@ -6,15 +6,8 @@ import { type HealthEvent, type ReplicaReader, startReplicaReader } from '../../
 import type { Timing } from '../../src/kubernetes/timing.ts'
 import { type FakeApi, startFakeApi } from './fakeApi.ts'
 import { deployment, deploymentPod, gpuNode, pod, policySet } from './objects.ts'
+import { eventually, quick } from './waiting.ts'
 
-const quick: Timing = {
-  staleAfterSeconds: 60,
-  resyncSeconds: 600,
-  scaleRefreshSeconds: 0.1,
-  requestSeconds: 0.3,
-  watchSeconds: 0.4,
-  retrySeconds: { first: 0.02, longest: 0.1 },
-}
 const id = 'chat/llama/h100'
 const target = deployment('llama')
 const scalePath = '/apis/apps/v1/namespaces/chat/deployments/llama/scale'
@@ -46,13 +39,6 @@ async function start(timing: Partial<Timing> = {}, policies = stated): Promise<R
   })
   await reader.settled(policies, 5)
   return reader
-}
-
-/** Waits until `check` holds; fails with its last value after five seconds. */
-async function eventually<T>(value: () => T, check: (value: T) => boolean): Promise<T> {
-  for (let i = 0; i < 250 && !check(value()); i++) await pause(20)
-  expect(value()).toSatisfy(check)
-  return value()
 }
 
 const ready = (from: ReplicaReader, policies = stated) => {
@@ -92,7 +78,14 @@ describe('with an API that works', () => {
     api.put('pods', deploymentPod('llama', 'z', { namespace: 'elsewhere' }))
     expect(following.pools(stated)).toEqual({})
     const paths = api.requests.map((request) => request.replace(/\?.*/, ''))
-    expect(new Set(paths)).toEqual(new Set(['/apis/apps/v1', scalePath, '/api/v1/namespaces/chat/pods']))
+    expect(new Set(paths)).toEqual(
+      new Set([
+        '/apis/apps/v1',
+        scalePath,
+        '/api/v1/namespaces/chat/pods',
+        '/apis/keda.sh/v1alpha1/namespaces/chat/scaledobjects',
+      ]),
+    )
     expect(api.requests.filter((request) => request.includes('/pods')).join()).not.toContain('limit=0')
   })
 
@@ -123,7 +116,7 @@ describe('with an API that works', () => {
       () => ready(following),
       (count) => count === 2,
     )
-    expect(api.requests.filter((request) => request.includes('limit='))).toHaveLength(1)
+    expect(api.requests.filter((request) => /pods\?.*limit=/.test(request))).toHaveLength(1)
     expect(health).toEqual([])
   })
 
@@ -200,7 +193,7 @@ describe('with an API that fails', () => {
   })
 
   test('a server that accepts and says nothing counts as gone', async () => {
-    const following = await start({ staleAfterSeconds: 1 })
+    const following = await start({ staleAfterSeconds: 1, requestSeconds: 0.3 })
     api.behave({ kind: 'hang' })
     api.breakWatches()
     await eventually(
@@ -245,7 +238,7 @@ describe('with an API that fails', () => {
     const following = await start()
     await eventually(
       () => api.openWatches(),
-      (count) => count === 1,
+      (count) => count === 2,
     )
     api.breakWatches()
     api.put('pods', deploymentPod('llama', 'b'))
@@ -271,7 +264,7 @@ describe('with an API that fails', () => {
   })
 
   test('without permission to watch, lists alone keep the counts', async () => {
-    api.behave({ kind: 'refuse', status: 403, paths: /watch=true/ })
+    api.behave({ kind: 'refuse', status: 403, paths: /pods.*watch=true/ })
     const following = await start({ staleAfterSeconds: 1 })
     api.put('pods', deploymentPod('llama', 'b'))
     await eventually(
@@ -320,8 +313,8 @@ describe('with an API that fails', () => {
     api.behave({ kind: 'body', body, paths: /limit=/ })
     api.breakWatches({ type: 'ERROR', object: { code: 410 } })
     await eventually(
-      () => health.filter((event) => !event.healthy).length,
-      (count) => count === 2,
+      () => new Set(health.map(({ message }) => message.split(' fails')[0])).size,
+      (count) => count === 3,
     )
     expect(following.replicas(stated)[id]).toMatchObject({ desired: 2, ready: 1 })
   })

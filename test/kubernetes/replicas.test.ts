@@ -25,7 +25,7 @@ describe('how many replicas', () => {
       ready: 2,
       starting: 1,
       terminating: 1,
-      startingSince: tenAm + 1200,
+      startingSince: [tenAm + 1200],
     })
   })
 

@@ -10,6 +10,7 @@ import { instantsOf, type Span } from '../../src/core/span.ts'
 import { emptyState, type State } from '../../src/core/state.ts'
 import { catchUp, type Known, type PastPorts } from '../../src/loop/catchUp.ts'
 import { systemClock } from '../../src/loop/clock.ts'
+import { Random } from '../../src/simulation/random.ts'
 import { behavior } from '../behavior.ts'
 import { blind, observe, policy, policySet, signals, tools, trafficClass, variant } from '../decide/world.ts'
 
@@ -110,6 +111,25 @@ describe('catching up', () => {
       }),
       { numRuns: 5 },
     )
+  }, 60_000)
+
+  it('knows the peaks of the last hour that may be noise, and how noisy demand is', async () => {
+    const random = new Random(11)
+    const demands = Array.from({ length: 800 }, () => 90 * (1.05 - 0.1 * random.uniform()))
+    const life = await live(demands, new Set())
+    const ticks = [700, 741, 799]
+    for (const tick of ticks) {
+      const at = begun + tick * interval
+      const { state } = await started(at, life)
+      const lived = life.decided.get(at)
+      expect(decide(fleet, state, life.observations.get(at) as Observation, tools).decision).toEqual(
+        lived?.decision,
+      )
+    }
+    const kinds = ticks.flatMap((tick) =>
+      life.decided.get(begun + tick * interval)?.decision.policies[0]?.reasons.map(({ kind }) => kind),
+    )
+    expect(kinds).toContain('holdNoise') // without a held peak this would show nothing
   }, 60_000)
 
   it('decides the ticks that were missed before the next one', async () => {

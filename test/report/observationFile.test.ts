@@ -12,7 +12,7 @@ const signals: Required<VariantSignals> = {
     ready: 2,
     starting: 1,
     terminating: 0,
-    startingSince: 900,
+    startingSince: [900, 910],
     unschedulable: { replicas: 1, since: 950, why: 'Insufficient nvidia.com/gpu' },
   },
   reporting: 2,

@@ -100,7 +100,7 @@ function countsOf({ scaleTarget }: Variant, fleet: Fleet): ReplicaCounts {
     .pods()
     .filter((pod) => pod.variant.name === scaleTarget.name && pod.phase === 'starting')
     .map((pod) => epochSeconds + pod.createdAtSeconds)
-  return starting.length === 0 ? counts : { ...counts, startingSince: Math.min(...starting) }
+  return starting.length === 0 ? counts : { ...counts, startingSince: starting.sort((x, y) => x - y) }
 }
 
 function scraper({ says }: LoopSettings, fleet: Fleet, store: SeriesStore): (atSeconds: number) => void {

@@ -54,8 +54,10 @@ test('the age of the observation is unknown before the first decision and grows 
   let now = 1010
   const metrics = createMetrics(() => now, '0.1.0')
   expect(await samples(metrics, 'observation_age')).toEqual([])
+  expect(await samples(metrics, 'warnings')).toEqual([])
   metrics.decided(decisionOf(policySetOf([policyOf()]), 1005, 2))
   expect(await samples(metrics, 'observation_age')).toEqual(['mixscaler_observation_age_seconds 5'])
+  expect(await samples(metrics, 'warnings')).toEqual(['mixscaler_warnings 0'])
   now = 1100
   expect(await samples(metrics, 'observation_age')).toEqual(['mixscaler_observation_age_seconds 95'])
 })

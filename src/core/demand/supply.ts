@@ -52,6 +52,6 @@ export function supplyOf(serving: readonly Variant[], observation: Observation, 
 function startsIn({ id, startupSeconds }: Variant, { at, variants }: Observation): number {
   const replicas = variants[id]?.replicas
   if (replicas === undefined || isMissing(replicas) || replicas.starting === 0) return 0
-  const elapsed = Math.max(0, at - (replicas.startingSince ?? at))
+  const elapsed = Math.max(0, at - (replicas.startingSince?.[0] ?? at))
   return elapsed < startupSeconds ? startupSeconds - elapsed : startupSeconds
 }

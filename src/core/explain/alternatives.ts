@@ -1,6 +1,6 @@
 // "What would change it?" Answered by changing one thing and planning again, by the functions that decide plans with.
 // Plans are compared without the hold band: it keeps counts that a better plan would change, and hides what that is worth.
-import { type Gpus, plannableGpus } from '../inventory.ts'
+import { existingGpus, type Gpus, plannableGpus } from '../inventory.ts'
 import type { Observation } from '../observation.ts'
 import { weighed } from '../optimize/planTogether.ts'
 import { applyWhatIf } from '../optimize/whatIf.ts'
@@ -28,7 +28,7 @@ export interface Planned {
 
 export function planned(policies: PolicySet, { state, observation, tools }: Scene): Planned {
   const views = policies.policies.map((policy) => look(policy, state, observation, tools.capacities))
-  const gpus = plannableGpus(views, policies.pools, state, observation)
+  const gpus = plannableGpus(existingGpus(views, policies.pools, state, observation), views, observation)
   return { policies, views, gpus, plans: plans(views, gpus, tools) }
 }
 

@@ -3,6 +3,7 @@
 import type {
   ClassSignals,
   Observation,
+  Pause,
   ReplicaCounts,
   TypicalEngine,
   VariantSignals,
@@ -27,6 +28,9 @@ export interface ObserveContext {
   /** From Kubernetes; variants it does not tell are counted by the replicas that report metrics. */
   readonly replicas?: Readonly<Record<VariantId, Reading<ReplicaCounts>>>
   readonly pools?: Readonly<Record<string, Reading>>
+  /** Variants whose ScaledObject is paused, and what else Kubernetes shows that is wrong. */
+  readonly pauses?: Readonly<Record<VariantId, Pause>>
+  readonly clusterWarnings?: readonly string[]
   /** What the back end itself complained about. */
   readonly backendWarnings?: readonly string[]
 }
@@ -52,9 +56,11 @@ export function observe(
     variants,
     classes,
     pools: context.pools ?? {},
+    ...(context.pauses === undefined ? {} : { pauses: context.pauses }),
     warnings: [
       ...warningsAbout(plan, answers, variants),
       ...classWarnings(context.classAnswers),
+      ...(context.clusterWarnings ?? []),
       ...(context.backendWarnings ?? []),
     ],
   }

@@ -4,6 +4,23 @@ import { take } from '../inventory.ts'
 import type { VariantId } from '../policy.ts'
 import type { SeenVariant } from '../view.ts'
 
+/**
+ * What is asked for to have the planned counts: where all replicas that do come are wanted, those that do not stay asked
+ * for, as one that waits for a node is what finds out that there is one.
+ */
+export function askedCounts(
+  seen: readonly SeenVariant[],
+  planned: Readonly<Record<VariantId, number>>,
+): Readonly<Record<VariantId, number>> {
+  return Object.fromEntries(
+    seen.map(({ variant, bounds }) => {
+      const count = planned[variant.id] ?? 0
+      const withLate = count >= bounds.max ? count + bounds.late : count
+      return [variant.id, Math.max(withLate, bounds.late > 0 ? bounds.leastAsked : 0)]
+    }),
+  )
+}
+
 /** The wanted counts, growth cut to the free GPUs; takes what it grants out of `free`. */
 export function grantedCounts(
   seen: readonly SeenVariant[],

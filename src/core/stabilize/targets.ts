@@ -10,6 +10,8 @@ export interface Candidate {
   /** Replicas there are, starting ones included, and how many of them are ready. */
   readonly current: number
   readonly ready: number
+  /** Replicas among them that do not come: to take those back takes nothing away. */
+  readonly late: number
   /** The last target emitted, if there was one. */
   readonly lastTarget: number | undefined
 }
@@ -33,7 +35,9 @@ export function moves(
   carries: (ready: ReadonlyMap<VariantId, number>) => boolean,
 ): ReadonlyMap<VariantId, Move> {
   const drafts = new Map(candidates.map((candidate) => [candidate.variant.id, draft(candidate, behavior)]))
-  const shrinking = candidates.filter(({ variant, current }) => targetOf(drafts, variant.id) < current)
+  const shrinking = candidates.filter(
+    ({ variant, current, late }) => targetOf(drafts, variant.id) < current - late,
+  )
   if (shrinking.length === 0) return drafts
   if (at < shrinkAllowedAt) {
     for (const candidate of shrinking)
