@@ -19,6 +19,13 @@ module.exports = {
       to: { pathNot: '^src/(core|simulation)/' },
     },
     {
+      name: 'backtest-is-pure',
+      comment: 'src/backtest knows core, the simulation and itself only: files, clocks and threads are src/cli.',
+      severity: 'error',
+      from: { path: '^src/backtest/' },
+      to: { pathNot: '^src/(core|simulation|backtest)/' },
+    },
+    {
       name: 'adapters-never-import-each-other',
       comment: 'An adapter knows core and its own folder; src/cli wires them together.',
       severity: 'error',

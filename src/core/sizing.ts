@@ -103,8 +103,9 @@ export function makesAWhole(able: readonly Variant[]): boolean {
   )
 }
 
-export function limitsOf(variant: Variant, observation: Observation): ReplicaLimits {
-  const observed = observation.variants[variant.id]?.kvTokensPerReplica
+/** `observation`: where the size of the KV cache may be read; undefined before anything runs. */
+export function limitsOf(variant: Variant, observation: Observation | undefined): ReplicaLimits {
+  const observed = observation?.variants[variant.id]?.kvTokensPerReplica
   const kvTokens =
     variant.engine.kvTokens ?? (observed === undefined || isMissing(observed) ? undefined : observed)
   return {

@@ -21,12 +21,13 @@ const config: { readonly forbidden: readonly Rule[] } = createRequire(import.met
 const offences: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'core-is-pure': { 'src/core/impure.ts': "import 'node:fs'" },
   'simulation-is-pure': { 'src/simulation/impure.ts': "import 'node:timers'" },
+  'backtest-is-pure': { 'src/backtest/impure.ts': "import 'node:fs'" },
   'adapters-never-import-each-other': {
     'src/prometheus/nosy.ts': "import '../kubernetes/target.ts'",
     'src/kubernetes/target.ts': '',
   },
   'loop-knows-ports-only': { 'src/loop/nosy.ts': "import '../grpc/target.ts'", 'src/grpc/target.ts': '' },
-  'only-main-imports-cli': { 'src/backtest/nosy.ts': "import '../cli/target.ts'", 'src/cli/target.ts': '' },
+  'only-main-imports-cli': { 'src/demo/nosy.ts': "import '../cli/target.ts'", 'src/cli/target.ts': '' },
   'one-home-per-library': { 'src/loop/grpc.ts': "import '@grpc/grpc-js'" },
   'axios-lives-in-prometheus': { 'src/loop/axios.ts': "import 'axios'" },
   'kubernetes-client-lives-in-kubernetes': { 'src/loop/kubernetes.ts': "import '@kubernetes/client-node'" },
@@ -34,7 +35,7 @@ const offences: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'yaml-and-zod-live-in-policy': { 'src/loop/yaml.ts': "import 'yaml'" },
   'solvers-live-in-solvers': { 'src/loop/highs.ts': "import 'highs'" },
   'no-circular': { 'src/backtest/one.ts': "import './two.ts'", 'src/backtest/two.ts': "import './one.ts'" },
-  'no-unresolvable': { 'src/backtest/lost.ts': "import './nowhere.ts'" },
+  'no-unresolvable': { 'src/demo/lost.ts': "import './nowhere.ts'" },
 }
 const libraries = ['@grpc/grpc-js', 'axios', '@kubernetes/client-node', 'pino', 'yaml', 'highs']
 
@@ -116,6 +117,7 @@ const denied = Object.keys(
 test.each([
   'core',
   'simulation',
+  'backtest',
 ])('the linter finds every clock, chance and side effect in src/%s', (folder) => {
   const file = `src/${folder}/globals.ts`
   plant(file, `${denied.map((name, index) => `export const use${index} = ${name}`).join('\n')}\n`)
