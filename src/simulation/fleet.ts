@@ -1,19 +1,25 @@
-// A model's simulated fleet: variants with replicas that start, serve, drain and cost money, behind a router
-// that holds requests while nobody is ready. It does what it is told (`scale`) and knows no policy.
+// A model's simulated fleet: variants with replicas that start, serve, drain and cost money, behind a gateway that
+// holds requests while nobody can take them. It does what it is told (`scale`) and knows no policy.
 import type { ReplicaCounts } from '../core/observation.ts'
-import { Fifo } from './fifo.ts'
-import { type FleetObserver, type FleetVariant, Pod } from './pod.ts'
+import { Deployments, type PodSeconds } from './deployments.ts'
+import { GpuPools } from './gpuPools.ts'
+import type { FleetObserver, FleetVariant, Pod } from './pod.ts'
+import { PriorityQueue } from './priorityQueue.ts'
 import { Random } from './random.ts'
-import type { Request } from './request.ts'
+import type { Completion, Request } from './request.ts'
+import { Router, type Routing } from './router.ts'
+import { Transfers, type TransferTime } from './transfers.ts'
 
 /** A traffic class as its SLO sees it; Infinity where a bound is not set. */
 export interface FleetClass {
   readonly name: string
   readonly ttftSeconds: number
   readonly itlSeconds: number
+  /** 0 is served first, at the gateway and in the engines' queues; absent: 0. */
+  readonly priority?: number
+  /** `deferrable` work waits at the gateway until a replica has slots to spare. */
+  readonly urgency?: 'immediate' | 'deferrable'
 }
-
-export type Routing = 'joinShortestQueue' | 'roundRobin' | 'random'
 
 export interface FleetSettings {
   readonly namespace: string
@@ -25,28 +31,24 @@ export interface FleetSettings {
   /** What the gateway does with a request while nobody is ready; absent: it waits. */
   readonly noneReady?: 'queue' | 'turnAway'
   readonly seed: number
-}
-
-interface Deployment {
-  readonly variant: FleetVariant
-  readonly hash: string
-  desired: number
-  pods: Pod[]
-  /** Dollars spent on pods that are gone. */
-  spent: number
+  /** Absent: KV is handed over in no time. */
+  readonly transfer?: TransferTime
+  /** Shared with other fleets; absent: there is always room. */
+  readonly pools?: GpuPools
 }
 
 export class Fleet {
   readonly settings: FleetSettings
   private readonly observer: FleetObserver
-  private readonly slowGapSeconds: readonly number[]
-  private readonly routingRandom: Random
-  private readonly startupRandom: Random
-  private readonly nameRandom: Random
-  private readonly deployments: readonly Deployment[]
-  private readonly queue = new Fifo<Request>()
-  private ready: Pod[] = []
-  private turn = 0
+  private readonly deployments: Deployments
+  private readonly router: Router
+  private readonly transfers: Transfers
+  private readonly queue = new PriorityQueue<Request>()
+  private readonly deferred = new PriorityQueue<Request>()
+  /** Prompts whose KV waits for a decode replica to be ready. */
+  private stranded: { readonly request: Request; readonly group: string }[] = []
+  private ready: readonly Pod[] = []
+  private readonly hasGroups: boolean
   private now = 0
   private arrived = 0
   private rejected = 0
@@ -54,20 +56,20 @@ export class Fleet {
   constructor(settings: FleetSettings, observer: FleetObserver) {
     this.settings = settings
     this.observer = observer
-    this.slowGapSeconds = settings.classes.map(({ itlSeconds }) => itlSeconds)
-    this.routingRandom = new Random(settings.seed, 11)
-    this.startupRandom = new Random(settings.seed, 12)
-    this.nameRandom = new Random(settings.seed, 13)
-    this.deployments = settings.variants.map((variant) => ({
-      variant,
-      hash: this.suffix(10),
-      desired: variant.initialReplicas,
-      pods: [],
-      spent: 0,
-    }))
-    for (const deployment of this.deployments) {
-      for (let i = 0; i < deployment.desired; i++) this.create(deployment).becomeReady()
-    }
+    this.hasGroups = settings.variants.some(({ role }) => role !== 'unified')
+    this.transfers = new Transfers(settings.transfer ?? { baseSeconds: 0, secondsPerToken: 0 })
+    this.router = new Router(settings.routing, new Random(settings.seed, 11))
+    this.deployments = new Deployments({
+      variants: settings.variants,
+      slowGapSeconds: settings.classes.map(({ itlSeconds }) => itlSeconds),
+      priorities: settings.classes.map(({ priority = 0 }) => priority),
+      pools: settings.pools ?? new GpuPools({}),
+      seed: settings.seed,
+      observer: {
+        gap: (seconds, times, variant) => observer.gap(seconds, times, variant),
+        completed: (completion, variant) => this.completed(completion, variant),
+      },
+    })
     this.listReady()
   }
 
@@ -75,9 +77,9 @@ export class Fleet {
     return this.now
   }
 
-  /** Requests that wait at the gateway because no replica is ready. */
+  /** Requests that wait at the gateway because no replica takes them now. */
   get gatewayQueued(): number {
-    return this.queue.length
+    return this.queue.length + this.deferred.length
   }
 
   /** Requests that reached the gateway so far. */
@@ -91,30 +93,29 @@ export class Fleet {
   }
 
   get inSystem(): number {
-    return this.pods().reduce((sum, pod) => sum + pod.inSystem, this.queue.length)
+    const outside = this.gatewayQueued + this.transfers.length + this.stranded.length
+    return this.pods().reduce((sum, pod) => sum + pod.inSystem, outside)
   }
 
   pods(): Pod[] {
-    return this.deployments.flatMap(({ pods }) => pods)
+    return this.deployments.pods()
   }
 
   counts(variant: string): ReplicaCounts {
-    const { desired, pods } = this.deployment(variant)
-    const inPhase = (phase: Pod['phase']): number => pods.filter((pod) => pod.phase === phase).length
-    return {
-      desired,
-      ready: inPhase('ready'),
-      starting: inPhase('starting'),
-      terminating: inPhase('terminating'),
-    }
+    return this.deployments.counts(variant)
   }
 
-  /** Dollars from the request of each pod to its removal, by variant name. */
+  /** Since the beginning: of pods that are there, and of those that are gone. */
+  podSeconds(variant: string): PodSeconds {
+    return this.deployments.secondsOf(variant, this.now)
+  }
+
+  /** Dollars from the node of each pod to its removal, by variant name. */
   cost(): Readonly<Record<string, number>> {
     return Object.fromEntries(
-      this.deployments.map(({ variant, pods, spent }) => [
-        variant.name,
-        pods.reduce((sum, pod) => sum + dollars(pod, this.now), spent),
+      this.settings.variants.map(({ name, costPerHour }) => [
+        name,
+        (this.podSeconds(name).replicaSeconds / 3600) * costPerHour,
       ]),
     )
   }
@@ -128,128 +129,143 @@ export class Fleet {
 
   advance(untilSeconds: number): void {
     for (;;) {
-      const next = this.nextToBeReady(untilSeconds)
+      const next = this.deployments.nextToBeReady(untilSeconds)
       if (next === undefined) break
       this.advancePods(next.readyAtSeconds)
       next.becomeReady()
       this.listReady()
-      for (const request of this.queue.takeAll()) this.route(request)
+      this.routeHeld()
     }
     this.advancePods(untilSeconds)
+    if (this.deferred.length > 0) this.release()
   }
 
-  /** Sets a Deployment's spec.replicas. Surplus pods go as Kubernetes picks them: not ready first, then the youngest. */
+  /** Sets a Deployment's spec.replicas. */
   scale(variant: string, replicas: number): void {
-    const deployment = this.deployment(variant)
-    deployment.desired = replicas
-    const alive = deployment.pods.filter((pod) => pod.phase !== 'terminating')
-    for (let i = alive.length; i < replicas; i++) this.create(deployment).start(this.now, this.startupRandom)
-    const victims = alive.toSorted(
-      (a, b) =>
-        Number(a.phase === 'ready') - Number(b.phase === 'ready') || b.readyAtSeconds - a.readyAtSeconds,
-    )
-    for (const victim of victims.slice(0, Math.max(0, alive.length - replicas))) victim.phase = 'terminating'
+    this.deployments.scale(variant, replicas, this.now)
     this.listReady()
-    this.removeDrained()
+  }
+
+  /** Looks for room again: another fleet may have left some in a shared pool. */
+  schedulePending(): void {
+    this.deployments.schedulePending(this.now)
   }
 
   /** A pod's container crashes: it starts again, and the router retries what it was doing elsewhere. */
   crash(podName: string): void {
-    const pod = this.ready.find(({ name }) => name === podName)
-    if (pod === undefined) throw new RangeError(`no ready pod is named "${podName}"`)
-    const lost = pod.restart(this.now, this.startupRandom)
+    const pod = this.readyPod(podName)
+    const lost = this.deployments.restart(pod, this.now)
     this.listReady()
     for (const request of lost) this.route(request)
   }
 
-  private advancePods(untilSeconds: number): void {
-    let drained = false
-    for (const { pods } of this.deployments) {
-      for (const pod of pods) {
-        pod.advance(untilSeconds)
-        drained ||= pod.phase === 'terminating' && pod.inSystem === 0
-      }
-    }
-    this.now = Math.max(this.now, untilSeconds)
-    if (drained) this.removeDrained()
+  /** A pod runs so many times slower from now on, until it is gone. */
+  slowDown(podName: string, factor: number): void {
+    this.readyPod(podName).engine?.replica.slowDown(factor)
   }
 
-  private nextToBeReady(untilSeconds: number): Pod | undefined {
-    let next: Pod | undefined
-    for (const { pods } of this.deployments) {
-      for (const pod of pods) {
-        const earlier = pod.readyAtSeconds < (next?.readyAtSeconds ?? Infinity)
-        if (pod.phase === 'starting' && earlier && pod.readyAtSeconds <= untilSeconds) next = pod
-      }
+  private readyPod(podName: string): Pod {
+    const pod = this.ready.find(({ name }) => name === podName)
+    if (pod === undefined) throw new RangeError(`no ready pod is named "${podName}"`)
+    return pod
+  }
+
+  /** Prefill replicas depend on no others: once they are there, what they hand over is known, and when. */
+  private advancePods(untilSeconds: number): void {
+    let drained = this.hasGroups && this.advanceGroups(untilSeconds)
+    for (const { variant, pods } of this.deployments.all) {
+      if (variant.role === 'prefill') continue
+      drained = advanceAll(pods, untilSeconds) || drained
     }
-    return next
+    this.now = Math.max(this.now, untilSeconds)
+    if (drained) this.deployments.removeDrained(this.now)
+  }
+
+  private advanceGroups(untilSeconds: number): boolean {
+    let drained = false
+    for (const { variant, pods } of this.deployments.all) {
+      if (variant.role === 'prefill') drained = advanceAll(pods, untilSeconds) || drained
+    }
+    for (;;) {
+      const transfer = this.transfers.take(untilSeconds)
+      if (transfer === undefined) return drained
+      const { dueAtSeconds, request, group } = transfer
+      for (const { variant, pods } of this.deployments.all) {
+        if (variant.role === 'decode') drained = advanceAll(pods, dueAtSeconds) || drained
+      }
+      this.decode(request, group, dueAtSeconds)
+    }
+  }
+
+  private decode(request: Request, group: string, atSeconds: number): void {
+    const engine = this.router.exit(request.classIndex, group)?.engine
+    if (engine === undefined) this.stranded.push({ request, group })
+    else engine.replica.submit(request, atSeconds)
+  }
+
+  private completed(completion: Completion, variant: FleetVariant): void {
+    const { request, reason, finishedAtSeconds } = completion
+    if (variant.role === 'prefill' && variant.transferGroup !== undefined && reason !== 'error')
+      this.transfers.begin(request, variant.transferGroup, finishedAtSeconds)
+    else this.observer.completed(completion, variant)
   }
 
   private route(request: Request): void {
-    const engine = this.choose()?.engine
+    if (this.settings.classes[request.classIndex]?.urgency === 'deferrable') {
+      this.deferred.push(request, this.priorityOf(request))
+      this.release()
+      return
+    }
+    const engine = this.router.enter(request.classIndex)?.engine
     if (engine !== undefined) engine.replica.submit(request, this.now)
     else if (this.settings.noneReady === 'turnAway') this.rejected++
-    else this.queue.push(request)
+    else this.queue.push(request, this.priorityOf(request))
   }
 
-  private choose(): Pod | undefined {
-    const { ready } = this
-    switch (this.settings.routing) {
-      case 'roundRobin':
-        return ready[this.turn++ % ready.length]
-      case 'random':
-        return ready[this.routingRandom.integer(ready.length)]
-      case 'joinShortestQueue': {
-        // Ties go round, so that an idle fleet does not send everything to its first replica.
-        const offset = this.turn++
-        let best: Pod | undefined
-        let least = Infinity
-        for (let i = 0; i < ready.length; i++) {
-          const pod = ready[(i + offset) % ready.length]
-          const load = pod === undefined ? Infinity : (pod.inSystem + 1) / pod.variant.routingWeight
-          if (load < least) {
-            least = load
-            best = pod
-          }
-        }
-        return best
+  private routeHeld(): void {
+    for (const request of this.queue.takeAll()) this.route(request)
+    const stranded = this.stranded
+    this.stranded = []
+    for (const { request, group } of stranded) this.decode(request, group, this.now)
+    this.release()
+  }
+
+  /** Hands deferred work to replicas where nothing waits and slots are to spare, the idlest first. */
+  private release(): void {
+    for (;;) {
+      const request = this.deferred.peek()
+      if (request === undefined) return
+      let idlest: Pod | undefined
+      let least = 1
+      for (const pod of this.router.entrances(request.classIndex)) {
+        const { deferrableBelow, maxNumSeqs } = pod.variant
+        const filled = pod.inSystem / (deferrableBelow ?? maxNumSeqs)
+        if (filled >= least || (pod.engine?.replica.waiting ?? 1) > 0) continue
+        least = filled
+        idlest = pod
       }
+      if (idlest?.engine === undefined) return
+      this.deferred.shift()
+      idlest.engine.replica.submit(request, this.now)
     }
+  }
+
+  private priorityOf({ classIndex }: Request): number {
+    return this.settings.classes[classIndex]?.priority ?? 0
   }
 
   private listReady(): void {
     this.ready = this.pods().filter((pod) => pod.phase === 'ready')
-  }
-
-  private removeDrained(): void {
-    for (const deployment of this.deployments) {
-      const gone = deployment.pods.filter((pod) => pod.phase === 'terminating' && pod.inSystem === 0)
-      for (const pod of gone) deployment.spent += dollars(pod, this.now)
-      if (gone.length > 0) deployment.pods = deployment.pods.filter((pod) => !gone.includes(pod))
-    }
-  }
-
-  private create(deployment: Deployment): Pod {
-    const { variant, hash } = deployment
-    const name = `${variant.name}-${hash}-${this.suffix(5)}`
-    const pod = new Pod(variant, name, this.now, this.slowGapSeconds, this.observer)
-    deployment.pods.push(pod)
-    return pod
-  }
-
-  /** Letters as Kubernetes picks them for generated names: no vowels, no 0, 1, 3. */
-  private suffix(length: number): string {
-    const letters = 'bcdfghjklmnpqrstvwxz2456789'
-    return Array.from({ length }, () => letters[this.nameRandom.integer(letters.length)]).join('')
-  }
-
-  private deployment(variant: string): Deployment {
-    const found = this.deployments.find((deployment) => deployment.variant.name === variant)
-    if (found === undefined) throw new RangeError(`no variant is named "${variant}"`)
-    return found
+    this.router.setReady(this.ready, this.settings.classes.length)
   }
 }
 
-function dollars(pod: Pod, untilSeconds: number): number {
-  return ((untilSeconds - pod.createdAtSeconds) / 3600) * pod.variant.costPerHour
+/** Whether one of them has drained. */
+function advanceAll(pods: readonly Pod[], untilSeconds: number): boolean {
+  let drained = false
+  for (const pod of pods) {
+    pod.advance(untilSeconds)
+    if (pod.phase === 'terminating' && pod.inSystem === 0) drained = true
+  }
+  return drained
 }

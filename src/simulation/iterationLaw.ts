@@ -53,3 +53,18 @@ export function iterationSeconds(
     seconds += law.experts * (1 - Math.exp((decodes + promptTokens) * law.logMissedExperts))
   return seconds
 }
+
+/** The law of an engine that takes `factor` times as long for everything. */
+export function slowed(law: IterationLaw, factor: number): IterationLaw {
+  return {
+    ...law,
+    base: law.base * factor,
+    perDecode: law.perDecode * factor,
+    perKvToken: law.perKvToken * factor,
+    prefillBase: law.prefillBase * factor,
+    perDecodeBesidePrefill: law.perDecodeBesidePrefill * factor,
+    perPromptToken: law.perPromptToken * factor,
+    perPromptTokenSquared: law.perPromptTokenSquared * factor,
+    experts: law.experts * factor,
+  }
+}

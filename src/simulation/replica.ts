@@ -6,8 +6,8 @@
 // gap, counted n times, stands for all, and whole sums of KV tokens are kept instead of one per sequence.
 import type { Role } from '../core/policy.ts'
 import type { Profile } from '../core/profile.ts'
-import { Fifo } from './fifo.ts'
-import { type IterationLaw, iterationLaw, iterationSeconds } from './iterationLaw.ts'
+import { type IterationLaw, iterationLaw, iterationSeconds, slowed } from './iterationLaw.ts'
+import { PriorityQueue } from './priorityQueue.ts'
 import type { Completion, Request } from './request.ts'
 import { FinishRing, Sequence } from './sequence.ts'
 
@@ -21,6 +21,8 @@ export interface ReplicaSettings {
   readonly kvTokens: number
   /** By class index: a longer gap between two tokens counts as slow. */
   readonly slowGapSeconds: readonly number[]
+  /** By class index: 0 is admitted first. Absent: first come, first served. */
+  readonly priorities?: readonly number[]
 }
 
 /** What a replica tells as it happens, in order of time. */
@@ -37,9 +39,9 @@ export interface ReplicaObserver {
 
 export class Replica {
   private readonly settings: ReplicaSettings
-  private readonly law: IterationLaw
+  private law: IterationLaw
   private readonly observer: ReplicaObserver
-  private readonly queue = new Fifo<Sequence>()
+  private readonly queue = new PriorityQueue<Sequence>()
   private ring = new FinishRing()
   /** In order of admission, the newest last; swept of what no longer runs now and then. */
   private admitted: Sequence[] = []
@@ -91,6 +93,11 @@ export class Replica {
     return this.reservedKv / this.settings.kvTokens
   }
 
+  /** From the next iteration on everything takes so many times as long. */
+  slowDown(factor: number): void {
+    this.law = slowed(this.law, factor)
+  }
+
   /** Takes a request, at a time to which the replica has been advanced. */
   submit(request: Request, atSeconds: number): void {
     const sequence = new Sequence(request, atSeconds, this.settings.role, this.settings.kvTokens)
@@ -99,7 +106,7 @@ export class Replica {
       return
     }
     if (this.inSystem === 0) this.stepEndSeconds = Math.max(this.stepEndSeconds, atSeconds)
-    this.queue.push(sequence)
+    this.queue.push(sequence, this.priorityOf(request))
   }
 
   /** Runs all iterations that end by then. One that begins at that very instant is left to wait for arrivals. */
@@ -214,7 +221,7 @@ export class Replica {
     }
     sequence.prefilled = sequence.request.cachedTokens
     sequence.running = false
-    this.queue.pushFront(sequence)
+    this.queue.pushFront(sequence, this.priorityOf(sequence.request))
     this.observer.preempted()
   }
 
@@ -271,6 +278,10 @@ export class Replica {
     sequence.finishedAtSeconds = this.stepEndSeconds
     this.reservedKv -= sequence.heldTokens
     this.observer.finished(sequence)
+  }
+
+  private priorityOf({ classIndex }: Request): number {
+    return this.settings.priorities?.[classIndex] ?? 0
   }
 
   private slowStepsOf(sequence: Sequence): number {
