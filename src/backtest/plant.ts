@@ -17,8 +17,6 @@ export interface Plant {
   readonly service: ServiceBook
   /** Since second 0, by variant. */
   spent(): Readonly<Record<VariantId, Spent>>
-  /** Requests in the system, or on their way into it, by class index. */
-  unfinished(): readonly number[]
 }
 
 export interface Spent {

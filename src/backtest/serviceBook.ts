@@ -52,18 +52,21 @@ export class ServiceBook {
   readonly warmupSeconds: number
   private readonly site: readonly SiteClass[]
   private readonly lastMinute: number
+  private readonly inside: Float64Array
 
   constructor(classes: readonly SiteClass[], untilSeconds: number, warmupSeconds: number) {
     const minutes = Math.max(1, Math.ceil(untilSeconds / 60))
     this.site = classes
     this.warmupSeconds = warmupSeconds
     this.lastMinute = minutes - 1
+    this.inside = new Float64Array(classes.length)
     this.classes = classes.map(() => new ClassService(minutes))
   }
 
   arrived(classIndex: number, atSeconds: number, requests: number): void {
     const { minutes } = this.classOf(classIndex)
     add(minutes.arrived, this.minuteOf(atSeconds), requests)
+    add(this.inside, classIndex, requests)
   }
 
   /** A gap between tokens of that class, `times` times. */
@@ -102,6 +105,7 @@ export class ServiceBook {
   ): void {
     const service = this.classOf(classIndex)
     const minute = this.minuteOf(arrivedAtSeconds)
+    add(this.inside, classIndex, -requests)
     add(service.minutes.finished, minute, requests)
     add(service.minutes.good, minute, requests * kept.both)
     add(service.minutes.ttftGood, minute, requests * kept.ttft)
@@ -109,6 +113,11 @@ export class ServiceBook {
     if (arrivedAtSeconds < this.warmupSeconds) return
     service.outputTokens += outputTokens
     service.goodOutputTokens += outputTokens * kept.both
+  }
+
+  /** In the system, or on their way into it. */
+  unfinished(classIndex: number): number {
+    return this.inside[classIndex] ?? 0
   }
 
   classOf(classIndex: number): ClassService {
@@ -127,6 +136,6 @@ function both(
   return { ttft, gap, both: ttft * gap }
 }
 
-function add(counts: Float64Array, minute: number, requests: number): void {
-  counts[minute] = (counts[minute] ?? 0) + requests
+function add(counts: Float64Array, index: number, requests: number): void {
+  counts[index] = (counts[index] ?? 0) + requests
 }

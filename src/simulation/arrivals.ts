@@ -51,6 +51,7 @@ export function* renewalArrivals(traffic: RenewalTraffic): Generator<Request> {
 
 export interface TracedRequest {
   readonly atSeconds: number
+  /** At least 1, both. */
   readonly promptTokens: number
   readonly outputTokens: number
 }

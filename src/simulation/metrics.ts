@@ -26,11 +26,11 @@ export class BucketCounts {
   }
 }
 
-const ttftBounds = [
+export const ttftBounds: readonly number[] = [
   0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80, 160, 640,
   2560,
 ]
-const tokenGapBounds = [
+export const tokenGapBounds: readonly number[] = [
   0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80,
 ]
 const requestTimeBounds = [
@@ -107,7 +107,7 @@ export class EngineMetrics implements ReplicaObserver {
 }
 
 /** 1, 2, 5, 10, 20, 50, ... up to a maximum. */
-function oneTwoFive(maximum: number): number[] {
+export function oneTwoFive(maximum: number): number[] {
   const bounds: number[] = []
   for (let decade = 1; ; decade *= 10) {
     for (const mantissa of [1, 2, 5]) {

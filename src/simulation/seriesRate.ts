@@ -22,11 +22,29 @@ export function rate(samples: readonly Sample[], from: number, to: number): numb
     if (value < previous) increase += previous
     previous = value
   }
-  const sampled = last.at - first.at
-  const interval = sampled / (samples.length - 1)
-  let before = first.at - from
-  const after = to - last.at
-  if (increase > 0 && first.value >= 0) before = Math.min(before, sampled * (first.value / increase))
+  return extrapolated(
+    { increase, firstValue: first.value, firstAt: first.at, lastAt: last.at, samples: samples.length },
+    from,
+    to,
+  )
+}
+
+/** What a window's samples come down to: at least two, over some time; counter resets are in `increase`. */
+export interface Increase {
+  readonly increase: number
+  readonly firstValue: number
+  readonly firstAt: number
+  readonly lastAt: number
+  readonly samples: number
+}
+
+export function extrapolated(seen: Increase, from: number, to: number): number {
+  const { increase, firstValue, firstAt, lastAt, samples } = seen
+  const sampled = lastAt - firstAt
+  const interval = sampled / (samples - 1)
+  let before = firstAt - from
+  const after = to - lastAt
+  if (increase > 0 && firstValue >= 0) before = Math.min(before, sampled * (firstValue / increase))
   const reach = (gap: number) => (gap < interval * 1.1 ? gap : interval / 2)
   return (increase * (sampled + reach(before) + reach(after))) / sampled / (to - from)
 }

@@ -1,0 +1,66 @@
+// Mixscaler as a controller: the production `decide` at every tick, its targets through KEDA and the HPA as
+// docs/KEDA.md recommends; and the static fleet, which is what one runs without a scaler.
+import { decide } from '../core/decide.ts'
+import type { VariantId } from '../core/policy.ts'
+import { isMissing } from '../core/reading.ts'
+import { emptyState, type State } from '../core/state.ts'
+import type { Tools } from '../core/tools.ts'
+import { defaultScaleDown, defaultScaleUp } from '../simulation/hpa.ts'
+import type { Actuation, Controller, Signal, Told } from './controller.ts'
+import type { Site, SiteVariant } from './site.ts'
+
+export function decideController(site: Site, tools: Tools, intervalSeconds: number): Controller {
+  const tolerances = new Map(site.policies.policies.map(({ id, behavior }) => [id, behavior.hpaTolerance]))
+  let state: State = emptyState
+  return {
+    name: 'mixscaler',
+    intervalSeconds,
+    actuation: (variant) => recommended(variant, tolerances.get(variant.policyId) ?? 0),
+    step: (observation) => {
+      const decided = decide(site.policies, state, observation, tools)
+      state = decided.state
+      const signals: Record<VariantId, Signal> = {}
+      const wanted: Record<VariantId, number> = {}
+      const forecast: Record<string, number> = {}
+      for (const policy of decided.decision.policies) {
+        for (const variant of policy.variants) {
+          const { id, target } = variant
+          if (!isMissing(target)) signals[id] = { metric: target, target: 1, active: target >= 1 }
+          if (!isMissing(variant.wanted)) wanted[id] = variant.wanted
+        }
+        for (const { id, forecast: ahead } of policy.classes)
+          if (!isMissing(ahead)) forecast[id] = ahead.atQuantile
+      }
+      return { signals, wanted, forecast }
+    },
+  }
+}
+
+/** Every count is reached at once; holding back is the scaler's business. */
+function recommended({ bounds }: SiteVariant, tolerance: number): Actuation {
+  return {
+    kind: 'keda',
+    pollingSeconds: 15,
+    cooldownSeconds: 120,
+    behavior: {
+      scaleUp: { ...defaultScaleUp, policies: [{ type: 'Pods', value: 100, periodSeconds: 15 }], tolerance },
+      scaleDown: { ...defaultScaleDown, stabilizationWindowSeconds: 0, tolerance },
+    },
+    minReplicas: bounds.min,
+    maxReplicas: bounds.max,
+  }
+}
+
+/** The same counts all the time; variants that are not named have none. */
+export function staticController(replicas: Readonly<Record<VariantId, number>>): Controller {
+  const signals = Object.fromEntries(
+    Object.entries(replicas).map(([id, count]) => [id, { metric: count, target: 1, active: count >= 1 }]),
+  )
+  const told: Told = { signals, wanted: replicas, forecast: {} }
+  return {
+    name: 'static',
+    intervalSeconds: 60,
+    actuation: () => ({ kind: 'direct' }),
+    step: () => told,
+  }
+}

@@ -1,0 +1,236 @@
+// What Prometheus would answer about one variant: counters and gauges as they were scraped, rates over windows with
+// PromQL's own extrapolation. The numbers are those that text, scrape and query would give, without the text.
+import type { Histogram } from '../core/histogram.ts'
+import type { ReplicaCounts, VariantSignals } from '../core/observation.ts'
+import { defaultObserveOptions } from '../core/observe/queries.ts'
+import { missing, type Reading } from '../core/reading.ts'
+import { oneTwoFive, tokenGapBounds, ttftBounds } from '../simulation/metrics.ts'
+import { extrapolated, slope } from '../simulation/seriesRate.ts'
+
+/** Lengths in tokens, on vLLM's edges for the longest model that is simulated. */
+export const lengthBounds: readonly number[] = oneTwoFive(32_768)
+
+/** One target's cumulative numbers at a scrape: a pod's, or a whole variant's of a fluid plant. */
+export interface Scrape {
+  readonly at: number
+  /** Replicas that this target stands for. */
+  readonly replicas: number
+  readonly running: number
+  readonly waiting: number
+  /** 0..1, mean over them. */
+  readonly kvUsage: number
+  /** As `Tally` lays them out. */
+  readonly counts: Float64Array
+}
+
+const plainCounters = 5
+type Distribution = 'promptTokens' | 'outputTokens' | 'ttft' | 'itl'
+const boundsOf: Readonly<Record<Distribution, readonly number[]>> = {
+  promptTokens: lengthBounds,
+  outputTokens: lengthBounds,
+  ttft: ttftBounds,
+  itl: tokenGapBounds,
+}
+const distributions: readonly Distribution[] = ['promptTokens', 'outputTokens', 'ttft', 'itl']
+/** A sum, and one count for each bucket with +Inf. */
+const widthOf = (name: Distribution): number => boundsOf[name].length + 2
+const offsets = distributions.map((_, index) =>
+  distributions.slice(0, index).reduce((sum, name) => sum + widthOf(name), plainCounters),
+)
+const offsetOf: Readonly<Record<Distribution, number>> = {
+  promptTokens: offsets[0] as number,
+  outputTokens: offsets[1] as number,
+  ttft: offsets[2] as number,
+  itl: offsets[3] as number,
+}
+const width = distributions.reduce((sum, name) => sum + widthOf(name), plainCounters)
+const [completions, generationTokens, preemptions, promptTokens, cachedTokens] = [0, 1, 2, 3, 4]
+
+/** Cumulative counters of one target, to be filled by a plant. Buckets are not cumulative. */
+export class Tally {
+  readonly counts = new Float64Array(width)
+
+  add(
+    counter: 'completions' | 'generationTokens' | 'preemptions' | 'promptTokens' | 'cachedTokens',
+    by: number,
+  ): void {
+    const index = { completions, generationTokens, preemptions, promptTokens, cachedTokens }[counter]
+    this.counts[index] = (this.counts[index] ?? 0) + by
+  }
+
+  /** So many events in a bucket (the last is +Inf), of values that add up to `sum`. */
+  addTo(name: Distribution, bucket: number, events: number, sum: number): void {
+    const at = offsetOf[name]
+    this.counts[at] = (this.counts[at] ?? 0) + sum
+    this.counts[at + 1 + bucket] = (this.counts[at + 1 + bucket] ?? 0) + events
+  }
+
+  /** A histogram as it stands, in place of what was there. */
+  set(name: Distribution, counts: Float64Array, sum: number): void {
+    this.counts[offsetOf[name]] = sum
+    this.counts.set(counts, offsetOf[name] + 1)
+  }
+}
+
+interface Target {
+  scrapes: Scrape[]
+  /** Its pod is gone: instants do not see it any more, windows still do. */
+  gone: boolean
+}
+
+const { rateWindowSeconds, lengthWindowSeconds } = defaultObserveOptions
+
+export class SignalWindow {
+  private readonly targets = new Map<string, Target>()
+
+  scraped(target: string, scrape: Scrape): void {
+    const known = this.targets.get(target) ?? { scrapes: [], gone: false }
+    this.targets.set(target, known)
+    known.gone = false
+    known.scrapes.push(scrape)
+    const kept = known.scrapes.findIndex(({ at }) => at > scrape.at - lengthWindowSeconds)
+    if (kept > 0) known.scrapes.splice(0, kept)
+  }
+
+  /** All targets but these are gone. */
+  only(alive: ReadonlySet<string>, at: number): void {
+    for (const [name, target] of this.targets) {
+      if (!alive.has(name)) target.gone = true
+      const last = target.scrapes.at(-1)
+      if (last === undefined || last.at <= at - lengthWindowSeconds) this.targets.delete(name)
+    }
+  }
+
+  signals(at: number, replicas: ReplicaCounts, kvTokens: number): VariantSignals {
+    const newest = [...this.targets.values()].flatMap(({ scrapes, gone }) => (gone ? [] : scrapes.slice(-1)))
+    const reporting = newest.reduce((sum, scrape) => sum + scrape.replicas, 0)
+    const seen = <T>(value: () => T, name: string): Reading<T> => {
+      if (reporting > 0) return value()
+      return replicas.ready === 0 ? missing('noReplicas', name) : missing('noSeries', name)
+    }
+    const sum = (of: (scrape: Scrape) => number): number =>
+      newest.reduce((total, scrape) => total + of(scrape), 0)
+    const rate = (index: number, name: string): Reading => this.rate(at, index, name, replicas)
+    const prompts = rate(promptTokens, 'prompt tokens')
+    const cached = rate(cachedTokens, 'prefix cache hits')
+    return {
+      replicas,
+      reporting: seen(() => reporting, 'replicas that report'),
+      running: seen(() => sum(({ running }) => running), 'running requests'),
+      waiting: seen(() => sum(({ waiting }) => waiting), 'waiting requests'),
+      inSystemGrowthPerSecond: this.growth(at, replicas),
+      completionsPerSecond: rate(completions, 'finished requests'),
+      generationTokensPerSecond: rate(generationTokens, 'generated tokens'),
+      preemptionsPerSecond: rate(preemptions, 'preemptions'),
+      promptTokens: this.histogram(at, 'promptTokens', lengthWindowSeconds, replicas),
+      outputTokens: this.histogram(at, 'outputTokens', lengthWindowSeconds, replicas),
+      ttft: this.histogram(at, 'ttft', rateWindowSeconds, replicas),
+      itl: this.histogram(at, 'itl', rateWindowSeconds, replicas),
+      prefixHitRate:
+        typeof prompts !== 'number' || typeof cached !== 'number'
+          ? prompts
+          : prompts > 0
+            ? Math.min(1, cached / prompts)
+            : missing('idle', 'prefix cache queries'),
+      kvUsage: seen(
+        () => Math.min(1, sum(({ kvUsage, replicas: many }) => kvUsage * many) / reporting),
+        'KV cache usage',
+      ),
+      kvTokensPerReplica: seen(() => kvTokens, 'num_gpu_blocks'),
+    }
+  }
+
+  private growth(at: number, replicas: ReplicaCounts): Reading {
+    let growth = 0
+    let known = false
+    for (const { scrapes } of this.targets.values()) {
+      const inside = within(scrapes, at - rateWindowSeconds, at)
+      const line = slope(inside.map((scrape) => ({ at: scrape.at, value: scrape.running + scrape.waiting })))
+      if (line === undefined) continue
+      growth += line
+      known = true
+    }
+    return known ? growth : absent(replicas, 'growth of running requests')
+  }
+
+  private rate(at: number, index: number, name: string, replicas: ReplicaCounts): Reading {
+    let total: number | undefined
+    for (const { scrapes } of this.targets.values()) {
+      const inside = within(scrapes, at - rateWindowSeconds, at)
+      const perSecond = rateOf(inside, at - rateWindowSeconds, at, ({ counts }) => counts[index] ?? 0)
+      if (perSecond !== undefined) total = (total ?? 0) + perSecond
+    }
+    return total ?? absent(replicas, name)
+  }
+
+  private histogram(
+    at: number,
+    name: Distribution,
+    windowSeconds: number,
+    replicas: ReplicaCounts,
+  ): Reading<Histogram> {
+    const upperBounds = boundsOf[name]
+    const offset = offsetOf[name]
+    const from = at - windowSeconds
+    const cumulative = new Float64Array(upperBounds.length + 1)
+    let sumPerSecond = 0
+    let known = false
+    for (const { scrapes } of this.targets.values()) {
+      const inside = within(scrapes, from, at)
+      const sum = rateOf(inside, from, at, ({ counts }) => counts[offset] ?? 0)
+      if (sum === undefined) continue
+      known = true
+      sumPerSecond += sum
+      const first = inside[0] as Scrape
+      const last = inside.at(-1) as Scrape
+      let firstValue = 0
+      let lastValue = 0
+      for (let bucket = 0; bucket < cumulative.length; bucket++) {
+        firstValue += first.counts[offset + 1 + bucket] ?? 0
+        lastValue += last.counts[offset + 1 + bucket] ?? 0
+        const increase = lastValue - firstValue
+        if (increase <= 0) continue
+        const seen = { increase, firstValue, firstAt: first.at, lastAt: last.at, samples: inside.length }
+        cumulative[bucket] = (cumulative[bucket] ?? 0) + extrapolated(seen, from, at)
+      }
+    }
+    if (!known) return absent(replicas, name)
+    let below = 0
+    const perSecond = Array.from(cumulative, (upTo) => {
+      const inBucket = Math.max(0, upTo - below)
+      below = Math.max(below, upTo)
+      return inBucket
+    })
+    return below > 0 ? { upperBounds, perSecond, sumPerSecond } : missing('idle', name)
+  }
+}
+
+function absent({ ready }: ReplicaCounts, name: string): ReturnType<typeof missing> {
+  return missing(ready === 0 ? 'noReplicas' : 'noSeries', name)
+}
+
+function rateOf(
+  inside: readonly Scrape[],
+  from: number,
+  to: number,
+  value: (scrape: Scrape) => number,
+): number | undefined {
+  const first = inside[0]
+  const last = inside.at(-1)
+  if (first === undefined || last === undefined || last.at <= first.at) return undefined
+  const firstValue = value(first)
+  const increase = value(last) - firstValue
+  return extrapolated(
+    { increase, firstValue, firstAt: first.at, lastAt: last.at, samples: inside.length },
+    from,
+    to,
+  )
+}
+
+function within(scrapes: readonly Scrape[], from: number, to: number): readonly Scrape[] {
+  let first = scrapes.length
+  while (first > 0 && (scrapes[first - 1]?.at ?? from) > from) first--
+  let end = scrapes.length
+  while (end > first && (scrapes[end - 1]?.at ?? to) > to) end--
+  return first === 0 && end === scrapes.length ? scrapes : scrapes.slice(first, end)
+}
