@@ -69,8 +69,9 @@ export class Engines {
     return lost
   }
 
-  /** `shares`: the lengths of what has arrived, by class; `replicas`: those that work, above 0. */
-  step(arriving: Float64Array, shares: readonly Share[], replicas: number, seconds: number): Served {
+  /** `shares`: the lengths of what has arrived, by class; `replicas`: those that work, above 0;
+   * `pooled`: those among which the router chooses. */
+  step(arriving: Float64Array, shares: readonly Share[], replicas: number, pooled: number, seconds: number): Served {
     const table = this.tables.of(shares)
     this.table = table
     const { work } = table
@@ -90,8 +91,8 @@ export class Engines {
       begun,
       completed,
       waitSeconds: left > 1e-9 && began > 0 ? ((before + left) / 2 / began) * seconds : 0,
-      arriving: table.at(this.arrivalsPerSecond / replicas, replicas),
-      running: table.at(this.equivalentLoad(work, table), replicas),
+      arriving: table.at(this.arrivalsPerSecond / replicas, pooled),
+      running: table.at(this.equivalentLoad(work, table), pooled),
       gaps: this.stepMs > 0 ? (runningNow * replicas * seconds * 1000) / this.stepMs : 0,
     }
   }
@@ -113,7 +114,7 @@ export class Engines {
     else {
       const each = running / replicas
       const leaving = running * (1 - this.remaining(seconds))
-      most = Math.max(0, work.N * replicas - running + leaving)
+      most = Math.max(0, this.slots(work) * replicas - running + leaving)
       if (this.variant.role === 'unified')
         most = Math.min(most, this.promptsPerMs(work, each) * 1000 * replicas * seconds)
     }
@@ -121,6 +122,11 @@ export class Engines {
     const begun = waiting.map((waits) => waits * share)
     for (let i = 0; i < waiting.length; i++) waiting[i] = (waiting[i] ?? 0) - (begun[i] ?? 0)
     return begun
+  }
+
+  /** Sequences that one replica runs at once: planning keeps a reserve of the cache (work.N), the engine does not. */
+  private slots(work: Workload): number {
+    return Math.max(1, Math.min(this.variant.maxNumSeqs, this.variant.kvTokens / work.m))
   }
 
   /** Prompts that one replica can begin with `running` decodes beside them: steps filled to their token budget. */

@@ -219,12 +219,25 @@ export class FluidPlant implements Plant {
         (arriving[index] ?? 0) + (engines.waiting[index] ?? 0) + 0.1 * (engines.decoding[index] ?? 0)
       return shape === undefined || weight <= 0 ? [] : [{ shape, weight }]
     })
-    const served = engines.step(arriving, shares, strength, this.options.stepSeconds)
+    const served = engines.step(arriving, shares, strength, this.pooledWith(variant), this.options.stepSeconds)
     variant.count(
       served,
       this.flows.map(({ shape }) => shape),
     )
     return served
+  }
+
+  /** Replicas among which the router chooses when it chooses one of these. */
+  private pooledWith({ variant }: FluidVariant): number {
+    return this.variants.reduce(
+      (count, other) =>
+        other.variant.policyId === variant.policyId &&
+        other.variant.role === variant.role &&
+        other.variant.transferGroup === variant.transferGroup
+          ? count + other.replicas.ready
+          : count,
+      0,
+    )
   }
 
   /** What prefill replicas finished goes to the decode replicas of their group, within the step. */

@@ -1,0 +1,172 @@
+// How far the fluid plant is from the request-level one, on recorded traffic under our own controller and on static
+// fleets; how fast both are; what two weeks of a fleet of ten variants take. CPU time of this process, not wall time.
+// Usage: node bench/backtest.ts TRACE.csv [more traces] [--scale 4] [--step 5] [--static 3,3] [--weeks]
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { backtest, defaultPlant, defaultStepSeconds, type Setup } from '../src/backtest/backtest.ts'
+import { decideController, staticController } from '../src/backtest/ours.ts'
+import type { Result } from '../src/backtest/result.ts'
+import { readTrace } from '../src/backtest/traffic/readTrace.ts'
+import type { Traffic } from '../src/backtest/traffic/traffic.ts'
+import type { PolicySet } from '../src/core/policy.ts'
+import { resolveFrom } from '../src/core/profiles/library.ts'
+import { measuredProfiles } from '../src/core/profiles/measured.ts'
+import { createTools } from '../src/core/tools.ts'
+import { loadPolicies } from '../src/policy/load.ts'
+import { problemText } from '../src/policy/problem.ts'
+import type { TracedRequest } from '../src/simulation/arrivals.ts'
+import { loadEngines } from '../src/solvers/engines.ts'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    scale: { type: 'string', default: '4' },
+    step: { type: 'string', default: String(defaultStepSeconds) },
+    static: { type: 'string', multiple: true },
+    weeks: { type: 'boolean' },
+  },
+})
+const engines = await loadEngines()
+const tickSeconds = 15
+
+function policiesOf(text: string): PolicySet {
+  const loaded = loadPolicies([{ file: 'bench.yaml', text }], resolveFrom(measuredProfiles))
+  if (loaded.kind === 'loaded') return loaded.policies
+  throw new Error(loaded.problems.map(problemText).join('\n'))
+}
+
+const twoGpus = policiesOf(`apiVersion: mixscaler.dev/v1alpha1
+kind: ScalingPolicy
+metadata: { name: llama-70b, namespace: chat }
+spec:
+  model: RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic
+  classes:
+    - name: chat
+      slo: { ttft: { p95: 1s }, itl: { p95: 50ms } }
+  variants:
+    - name: h100-tp4
+      scaleTarget: { kind: Deployment, name: h100 }
+      accelerator: { type: h100, count: 4 }
+      cost: $12.40/h
+      replicas: { min: 1, max: 60 }
+      startup: 120s
+    - name: h200-tp2
+      scaleTarget: { kind: Deployment, name: h200 }
+      accelerator: { type: h200, count: 2 }
+      cost: $7.60/h
+      replicas: { min: 1, max: 60 }
+      startup: 120s
+  behavior: { hpaTolerance: 0% }
+`)
+
+function* requestsIn(file: string): Generator<TracedRequest> {
+  let first: number | undefined
+  for (const request of readTrace(file, [readFileSync(file)])) {
+    first ??= request.atSeconds
+    yield { ...request, atSeconds: request.atSeconds - first }
+  }
+}
+
+function trafficOf(file: string): Traffic {
+  let last = 0
+  for (const { atSeconds } of requestsIn(file)) last = atSeconds
+  return {
+    untilSeconds: Math.floor(last / 60) * 60,
+    sources: [
+      {
+        classIndex: 0,
+        scale: Number(values.scale),
+        shiftSeconds: 0,
+        source: { kind: 'requests', open: () => requestsIn(file) },
+      },
+    ],
+  }
+}
+
+interface Timed {
+  readonly result: Result
+  readonly cpuSeconds: number
+  /** Of these, in the controller. */
+  readonly decideSeconds: number
+}
+
+function timed(
+  policies: PolicySet,
+  traffic: Traffic,
+  fidelity: 'request' | 'fluid',
+  counts?: readonly number[],
+): Timed {
+  const tools = createTools(engines)
+  let decideMicroseconds = 0
+  const setup: Setup = {
+    ...{ policies, traffic, tools, fidelity, seed: 1, tickSeconds, warmupSeconds: 600 },
+    ...{ stepSeconds: Number(values.step), startupSigma: 0.1, modelError: 0, plant: defaultPlant },
+    controllerOf: (site) => {
+      const controller =
+        counts === undefined
+          ? decideController(site, tools, tickSeconds)
+          : staticController(Object.fromEntries(site.variants.map(({ id }, i) => [id, counts[i] ?? 0])))
+      return {
+        ...controller,
+        step: (observation) => {
+          const before = process.cpuUsage().user
+          const told = controller.step(observation)
+          decideMicroseconds += process.cpuUsage().user - before
+          return told
+        },
+      }
+    },
+  }
+  const before = process.cpuUsage().user
+  const going = backtest(setup)
+  let next = going.next()
+  while (next.done !== true) next = going.next()
+  const cpuSeconds = (process.cpuUsage().user - before) / 1e6
+  return { result: next.value, cpuSeconds, decideSeconds: decideMicroseconds / 1e6 }
+}
+
+function row(name: string, { result, cpuSeconds, decideSeconds }: Timed): string {
+  const [chat] = result.classes
+  const share = (value: number | undefined): string => `${((value ?? Number.NaN) * 100).toFixed(2)} %`
+  const milliseconds = (value: number | undefined): string =>
+    ((value ?? Number.NaN) * 1000).toFixed(0).padStart(6)
+  const cells = [
+    name.padEnd(34),
+    share(chat?.attainment?.all).padStart(9),
+    share(chat?.attainment?.ttft).padStart(9),
+    share(chat?.attainment?.gap).padStart(9),
+    result.dollarsPerHour.toFixed(2).padStart(8),
+    milliseconds(chat?.ttftSeconds?.p95),
+    milliseconds(chat?.ttftSeconds?.p99),
+    milliseconds(chat?.tpotSeconds?.p95),
+    `${result.events.scaleUps}/${result.events.scaleDowns}`.padStart(8),
+    (cpuSeconds - decideSeconds).toFixed(2).padStart(8),
+    decideSeconds.toFixed(2).padStart(8),
+  ]
+  return cells.join(' ')
+}
+
+if (positionals.length > 0) {
+  console.log(
+    'plant, fleet                        attained      TTFT      gaps      $/h  TTFT95 TTFT99 TPOT95 up/down   plant s decide s',
+  )
+}
+for (const file of positionals) {
+  const traffic = trafficOf(file)
+  for (const fleet of ['ours', ...(values.static ?? [])]) {
+    const counts = fleet === 'ours' ? undefined : fleet.split(',').map(Number)
+    const runs = (['request', 'fluid'] as const).map((fidelity) => timed(twoGpus, traffic, fidelity, counts))
+    const label = `${file.replace(/.*_|\.csv$/g, '')} x ${values.scale}, ${fleet}`
+    for (const [i, run] of runs.entries())
+      console.log(row(`${i === 0 ? 'request' : 'fluid  '} ${label}`, run))
+    const [request, fluid] = runs as [Timed, Timed]
+    const attained = (run: Timed): number => run.result.classes[0]?.attainment?.all ?? Number.NaN
+    const cost = fluid.result.dollarsPerHour / request.result.dollarsPerHour - 1
+    const attainment = attained(fluid) / attained(request) - 1
+    console.log(`        fluid against request: attainment ${percent(attainment)}, cost ${percent(cost)}`)
+  }
+}
+
+function percent(change: number): string {
+  return `${change >= 0 ? '+' : ''}${(100 * change).toFixed(1)} %`
+}
