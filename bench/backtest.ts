@@ -1,12 +1,13 @@
 // How far the fluid plant is from the request-level one, on recorded traffic under our own controller and on static
 // fleets; how fast both are; what two weeks of a fleet of ten variants take. CPU time of this process, not wall time.
-// Usage: node bench/backtest.ts TRACE.csv [more traces] [--scale 4] [--step 5] [--static 3,3] [--weeks]
+// Usage: node bench/backtest.ts TRACE.csv [more traces] [--scale 4] [--step 5] [--static 3,3] [--weeks] [--million]
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { backtest, defaultPlant, defaultStepSeconds, type Setup } from '../src/backtest/backtest.ts'
 import { decideController, staticController } from '../src/backtest/ours.ts'
 import type { Result } from '../src/backtest/result.ts'
 import { readTrace } from '../src/backtest/traffic/readTrace.ts'
+import { type Synthetic, syntheticSource } from '../src/backtest/traffic/synthetic.ts'
 import type { Traffic } from '../src/backtest/traffic/traffic.ts'
 import type { PolicySet } from '../src/core/policy.ts'
 import { resolveFrom } from '../src/core/profiles/library.ts'
@@ -24,6 +25,7 @@ const { values, positionals } = parseArgs({
     step: { type: 'string', default: String(defaultStepSeconds) },
     static: { type: 'string', multiple: true },
     weeks: { type: 'boolean' },
+    million: { type: 'boolean' },
   },
 })
 const engines = await loadEngines()
@@ -169,4 +171,53 @@ for (const file of positionals) {
 
 function percent(change: number): string {
   return `${change >= 0 ? '+' : ''}${(100 * change).toFixed(1)} %`
+}
+
+/** Ten variants of one model on made-up GPUs, each a little dearer and faster than the one before. */
+function tenVariants(): PolicySet {
+  const variant = (i: number): string => `
+    - name: v${i}
+      scaleTarget: { kind: Deployment, name: v${i} }
+      accelerator: { type: g${i}, count: 1 }
+      cost: $${(2 + 0.4 * i).toFixed(2)}/h
+      replicas: { min: 1, max: 40 }
+      startup: 120s
+      profile: { a: ${(12 - 0.5 * i).toFixed(2)}, b: 0.03, c: 5e-5, ap: ${(12 - 0.5 * i).toFixed(2)}, bp: ${(0.05 - 0.003 * i).toFixed(3)}, d2: 0, g: 0, h: 2, kvTokens: 400000 }`
+  return policiesOf(`apiVersion: mixscaler.dev/v1alpha1
+kind: ScalingPolicy
+metadata: { name: ten, namespace: chat }
+spec:
+  model: ten
+  classes:
+    - name: chat
+      slo: { ttft: { p95: 1s }, itl: { p95: 50ms } }
+  variants:${Array.from({ length: 10 }, (_, i) => variant(i)).join('')}
+  behavior: { hpaTolerance: 0% }
+`)
+}
+
+function made(rate: number, untilSeconds: number): Traffic {
+  const synthetic: Synthetic = {
+    ...{ kind: 'diurnal', rate, swing: 0.6, periodSeconds: 86_400, peak: 0, count: 0, untilSeconds },
+    ...{ promptTokens: 1155, outputTokens: 211, cv: 1.1 },
+  }
+  const source = syntheticSource(synthetic)
+  return { untilSeconds, sources: [{ classIndex: 0, scale: 1, shiftSeconds: 0, source }] }
+}
+
+if (values.weeks === true) {
+  const { cpuSeconds, decideSeconds, result } = timed(tenVariants(), made(60, 14 * 86_400), 'fluid')
+  const ticks = (14 * 86_400) / tickSeconds
+  console.log(
+    `two weeks, ten variants, fluid, steps of ${values.step} s: plant and loop ${(cpuSeconds - decideSeconds).toFixed(1)} s; ` +
+      `decide ${decideSeconds.toFixed(1)} s (${ticks} ticks of ${((1000 * decideSeconds) / ticks).toFixed(1)} ms); ` +
+      `attainment ${(100 * (result.classes[0]?.attainment?.all ?? 0)).toFixed(2)} %`,
+  )
+}
+if (values.million === true) {
+  const { cpuSeconds, decideSeconds, result } = timed(twoGpus, made(100, 10_000), 'request', [6, 12])
+  console.log(
+    `request level: ${result.classes[0]?.requests} scored requests on 18 replicas: ${cpuSeconds.toFixed(1)} s, ` +
+      `of which ${decideSeconds.toFixed(1)} s observing and deciding`,
+  )
 }

@@ -69,6 +69,10 @@ function fillWay(
     level += left / weight
     break
   }
-  for (const { variant, weight: own, level: before } of queues.slice(0, filled))
-    give(variant, Math.max(0, (level - before) * own))
+  const all = queues.reduce((sum, queue) => sum + queue.weight, 0)
+  for (const [i, { variant, weight: own, level: before }] of queues.entries()) {
+    const levelled = i < filled ? Math.max(0, (level - before) * own) : 0
+    // What leaves is only foreseen: half by queue and half by weight keeps an error from swinging to and fro.
+    give(variant, (levelled + (requests * own) / all) / 2)
+  }
 }
