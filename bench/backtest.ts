@@ -196,9 +196,9 @@ spec:
 `)
 }
 
-function made(rate: number, untilSeconds: number): Traffic {
+function made(kind: Synthetic['kind'], rate: number, untilSeconds: number): Traffic {
   const synthetic: Synthetic = {
-    ...{ kind: 'diurnal', rate, swing: 0.6, periodSeconds: 86_400, peak: 0, count: 0, untilSeconds },
+    ...{ kind, rate, swing: 0.6, periodSeconds: 86_400, peak: 0, count: 0, untilSeconds },
     ...{ promptTokens: 1155, outputTokens: 211, cv: 1.1 },
   }
   const source = syntheticSource(synthetic)
@@ -206,7 +206,7 @@ function made(rate: number, untilSeconds: number): Traffic {
 }
 
 if (values.weeks === true) {
-  const { cpuSeconds, decideSeconds, result } = timed(tenVariants(), made(60, 14 * 86_400), 'fluid')
+  const { cpuSeconds, decideSeconds, result } = timed(tenVariants(), made('diurnal', 60, 14 * 86_400), 'fluid')
   const ticks = (14 * 86_400) / tickSeconds
   console.log(
     `two weeks, ten variants, fluid, steps of ${values.step} s: plant and loop ${(cpuSeconds - decideSeconds).toFixed(1)} s; ` +
@@ -215,7 +215,7 @@ if (values.weeks === true) {
   )
 }
 if (values.million === true) {
-  const { cpuSeconds, decideSeconds, result } = timed(twoGpus, made(100, 10_000), 'request', [6, 12])
+  const { cpuSeconds, decideSeconds, result } = timed(twoGpus, made('constant', 100, 10_000), 'request', [6, 12])
   console.log(
     `request level: ${result.classes[0]?.requests} scored requests on 18 replicas: ${cpuSeconds.toFixed(1)} s, ` +
       `of which ${decideSeconds.toFixed(1)} s observing and deciding`,

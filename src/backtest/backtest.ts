@@ -3,7 +3,7 @@ import type { PolicySet, VariantId } from '../core/policy.ts'
 import type { Tools } from '../core/tools.ts'
 import type { Routing } from '../simulation/router.ts'
 import type { TransferTime } from '../simulation/transfers.ts'
-import type { Controller } from './controller.ts'
+import type { ControllerOf } from './controller.ts'
 import { FluidPlant } from './fluid/fluidPlant.ts'
 import type { Failure, Plant, PlantTiming } from './plant.ts'
 import { RequestPlant } from './requestPlant.ts'
@@ -11,17 +11,16 @@ import type { Result, ResultSettings } from './result.ts'
 import { run } from './run.ts'
 import { ServiceBook } from './serviceBook.ts'
 import { type Site, siteOf } from './site.ts'
-import { type ClassLoad, sizedFor } from './sized.ts'
-import { meanOf } from './traffic/lengthPoints.ts'
+import { busiest, sizedFor } from './sized.ts'
 import { requestsOf } from './traffic/requests.ts'
-import { type Arriving, stepsOf } from './traffic/steps.ts'
+import { stepsOf } from './traffic/steps.ts'
 import type { Traffic } from './traffic/traffic.ts'
 
 export interface Setup extends Omit<ResultSettings, 'untilSeconds'> {
   readonly policies: PolicySet
   readonly traffic: Traffic
   readonly tools: Tools
-  readonly controllerOf: (site: Site) => Controller
+  readonly controllerOf: ControllerOf
   readonly plant: PlantSettings
 }
 
@@ -47,15 +46,15 @@ const hpaTiming = { hpaSyncSeconds: 15, phaseSeconds: 7 }
 /** 2026-01-01, on every grid of ticks. */
 const epochSeconds = 1_767_225_600
 const drainSeconds = 1800
-/** What a fleet begins with carries the busiest minute of so many at the start. */
-const firstMinutes = 5
+/** What a fleet begins with carries the busiest minute of the first ones. */
+const firstSeconds = 300
 
 /** Yields simulated seconds; returns the result. The same setup gives the same bytes. */
 export function* backtest(setup: Setup): Generator<number, Result> {
   const { traffic, seed, tools, controllerOf } = setup
   const site = siteOf(setup.policies, setup)
   const settings = settingsOf(setup)
-  const initial = sizedFor(site.policies, loadsAtStart(site, traffic, seed), tools)
+  const initial = sizedFor(site.policies, busiest(site, traffic, seed, firstSeconds), tools)
   const { decisionSeconds } = setup.plant
   const plant = plantOf(setup, site, initial)
   const controller = controllerOf(site)
@@ -96,35 +95,4 @@ export function plantOf(
       })
     }
   }
-}
-
-/** By class id: the busiest of the first minutes. */
-export function loadsAtStart(
-  site: Site,
-  traffic: Traffic,
-  seed: number,
-): Readonly<Record<string, ClassLoad>> {
-  const steps = stepsOf(traffic, 60, seed)
-  const loads = new Map<string, ClassLoad>()
-  for (let minute = 0; minute < firstMinutes; minute++) {
-    const now = new Map<string, { requests: number; prompt: number; output: number }>()
-    for (const [source, { requests, shape }] of (steps.next().value as readonly Arriving[]).entries()) {
-      const id = site.classes[traffic.sources[source]?.classIndex ?? -1]?.id
-      if (id === undefined || requests <= 0) continue
-      const sum = now.get(id) ?? { requests: 0, prompt: 0, output: 0 }
-      sum.requests += requests
-      sum.prompt += requests * meanOf(shape.promptTokens)
-      sum.output += requests * meanOf(shape.outputTokens)
-      now.set(id, sum)
-    }
-    for (const [id, { requests, prompt, output }] of now) {
-      const load = {
-        requestsPerSecond: requests / 60,
-        promptTokens: prompt / requests,
-        outputTokens: output / requests,
-      }
-      if (load.requestsPerSecond > (loads.get(id)?.requestsPerSecond ?? 0)) loads.set(id, load)
-    }
-  }
-  return Object.fromEntries(loads)
 }

@@ -6,6 +6,10 @@ import type { ClassId, PolicySet, VariantId } from '../core/policy.ts'
 import { isMissing, missing } from '../core/reading.ts'
 import { emptyState } from '../core/state.ts'
 import type { Tools } from '../core/tools.ts'
+import type { Site } from './site.ts'
+import { meanOf } from './traffic/lengthPoints.ts'
+import { type Arriving, stepsOf } from './traffic/steps.ts'
+import type { Traffic } from './traffic/traffic.ts'
 
 export interface ClassLoad {
   readonly requestsPerSecond: number
@@ -64,4 +68,44 @@ const nothingRuns: VariantSignals = {
   ...{ completionsPerSecond: none, generationTokensPerSecond: none, preemptionsPerSecond: none },
   ...{ promptTokens: none, outputTokens: none, ttft: none, itl: none },
   ...{ prefixHitRate: none, kvUsage: none, kvTokensPerReplica: none },
+}
+
+/** The busiest minute of each class until then, with its own lengths, by class id. */
+export function busiest(
+  site: Site,
+  traffic: Traffic,
+  seed: number,
+  untilSeconds: number,
+): Readonly<Record<ClassId, ClassLoad>> {
+  const steps = stepsOf(traffic, 60, seed)
+  const loads: Record<ClassId, ClassLoad> = {}
+  for (let at = 0; at < Math.min(untilSeconds, traffic.untilSeconds); at += 60) {
+    const minute = minuteOf(site, traffic, steps.next().value as readonly Arriving[])
+    for (const [id, load] of minute)
+      if (load.requestsPerSecond > (loads[id]?.requestsPerSecond ?? 0)) loads[id] = load
+  }
+  return loads
+}
+
+function minuteOf(
+  site: Site,
+  { sources }: Traffic,
+  arriving: readonly Arriving[],
+): ReadonlyMap<ClassId, ClassLoad> {
+  const loads = new Map<ClassId, ClassLoad>()
+  for (const [source, { requests, shape }] of arriving.entries()) {
+    const id = site.classes[sources[source]?.classIndex ?? -1]?.id
+    if (id === undefined || requests <= 0) continue
+    const so = loads.get(id)
+    const rate = (so?.requestsPerSecond ?? 0) + requests / 60
+    const share = requests / 60 / rate
+    const mixed = (before: number | undefined, own: number): number =>
+      before === undefined ? own : before + share * (own - before)
+    loads.set(id, {
+      requestsPerSecond: rate,
+      promptTokens: mixed(so?.promptTokens, meanOf(shape.promptTokens)),
+      outputTokens: mixed(so?.outputTokens, meanOf(shape.outputTokens)),
+    })
+  }
+  return loads
 }

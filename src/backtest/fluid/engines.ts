@@ -71,7 +71,13 @@ export class Engines {
 
   /** `shares`: the lengths of what has arrived, by class; `replicas`: those that work, above 0;
    * `pooled`: those among which the router chooses. */
-  step(arriving: Float64Array, shares: readonly Share[], replicas: number, pooled: number, seconds: number): Served {
+  step(
+    arriving: Float64Array,
+    shares: readonly Share[],
+    replicas: number,
+    pooled: number,
+    seconds: number,
+  ): Served {
     const table = this.tables.of(shares)
     this.table = table
     const { work } = table

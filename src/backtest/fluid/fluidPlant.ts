@@ -219,7 +219,13 @@ export class FluidPlant implements Plant {
         (arriving[index] ?? 0) + (engines.waiting[index] ?? 0) + 0.1 * (engines.decoding[index] ?? 0)
       return shape === undefined || weight <= 0 ? [] : [{ shape, weight }]
     })
-    const served = engines.step(arriving, shares, strength, this.pooledWith(variant), this.options.stepSeconds)
+    const served = engines.step(
+      arriving,
+      shares,
+      strength,
+      this.pooledWith(variant),
+      this.options.stepSeconds,
+    )
     variant.count(
       served,
       this.flows.map(({ shape }) => shape),

@@ -1,0 +1,272 @@
+// `mixscaler backtest`: the policies over past or made-up traffic on a simulated fleet, decided on by the production
+// `decide`. For capacity reviews, and for CI: limits that must hold, an exit code, JUnit.
+import { writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { defaultPlant, defaultStepSeconds } from '../backtest/backtest.ts'
+import { controllers } from '../backtest/controllers.ts'
+import { broken, type Limit, readLimits } from '../backtest/limits.ts'
+import type { Result } from '../backtest/result.ts'
+import { parseShare } from '../policy/quantity.ts'
+import { backtestCsv, backtestTable, brokenLines } from '../report/backtestTable.ts'
+import { documentText } from '../report/documentText.ts'
+import { junitText } from '../report/junit.ts'
+import { type BacktestJob, runJobs } from './backtestJobs.ts'
+import { describeTraffic, trafficFlags } from './backtestTraffic.ts'
+import { defineCommand, type Terminal, type Values } from './command.ts'
+import { CommandError, type ExitCode, exitCodes, usageError } from './exit.ts'
+import { policyFlag, requirePolicies } from './policies.ts'
+import { progress } from './progress.ts'
+import { choiceFlag, durationFlag, plainColumns } from './values.ts'
+
+const outputs = ['table', 'json', 'csv', 'yaml'] as const
+
+const flags = {
+  policy: policyFlag,
+  ...trafficFlags,
+  controller: {
+    type: 'string',
+    default: 'mixscaler',
+    placeholder: 'NAME,...',
+    text: `who scales: ${Object.keys(controllers).join(', ')}; several are compared`,
+  },
+  fidelity: {
+    type: 'string',
+    default: 'request',
+    placeholder: 'request|fluid',
+    text: 'every request (hours), or amounts of them (weeks)',
+  },
+  startup: {
+    type: 'string',
+    placeholder: 'TIME,...',
+    text: 'start-up time in place of the policies’; several are compared',
+  },
+  seed: { type: 'string', default: '1', placeholder: 'N,...', text: 'of all randomness; several are run' },
+  tick: {
+    type: 'string',
+    placeholder: 'TIME',
+    text: 'between two decisions: 15s, or 60s for the fluid plant',
+  },
+  step: {
+    type: 'string',
+    default: `${defaultStepSeconds}s`,
+    placeholder: 'TIME',
+    text: 'of the fluid plant, 1s to 15s',
+  },
+  warmup: {
+    type: 'string',
+    default: '10m',
+    placeholder: 'TIME',
+    text: 'at the start, simulated but not scored',
+  },
+  'model-error': {
+    type: 'string',
+    default: '0%',
+    placeholder: 'SHARE',
+    text: 'engines are so much slower than the profiles that are planned with',
+  },
+  'fail-if': {
+    type: 'string',
+    placeholder: 'CONDITIONS',
+    text: "exit code 4 if one holds: 'attainment<99%,cost>120/h,ttft.p95[chat]>1s'",
+  },
+  junit: { type: 'string', placeholder: 'FILE', text: 'write the conditions of --fail-if as JUnit XML' },
+  workers: { type: 'string', placeholder: 'N', text: 'threads (default: one per core)' },
+  output: {
+    type: 'string',
+    short: 'o',
+    default: 'table',
+    placeholder: 'table|json|csv|yaml',
+    text: 'how to print',
+  },
+} as const
+
+export const backtest = defineCommand({
+  name: 'backtest',
+  summary: 'run the policies over past or made-up traffic on a simulated fleet: attainment, cost, events',
+  usage:
+    '--policy PATH (--trace [CLASS=]FILE... | --prometheus URL --from TIME [--to TIME] | --synthetic [CLASS=]KIND:...) [flags]',
+  description:
+    'Plays traffic against a simulated fleet that runs on the policies’ own profiles, prices and start-up times. The\n' +
+    'production decision scales it, through KEDA and the HPA, from metrics as Prometheus would have had them. Nothing\n' +
+    'outside is changed. What is assumed, and how far it can be trusted: docs/BACKTEST.md.\n' +
+    '\n' +
+    'A trace is a CSV with TIMESTAMP,ContextTokens,GeneratedTokens (Azure), JSON lines with timestamp, input_length,\n' +
+    'output_length (Mooncake) or time, prompt_tokens, completion_tokens (access logs), or a rate series with\n' +
+    't_s,rate_req_s,prompt_mean,output_mean. Where the policies have several classes, CLASS= says whose it is; several\n' +
+    'traces of one class add up.\n' +
+    '\n' +
+    'Every combination of --controller, --startup and --seed is a run. Equal seeds give equal bytes.\n' +
+    'Exit code 0: done; 4: a condition of --fail-if holds; 1: the traffic cannot be read; 2: usage; 3: invalid policy.',
+  flags,
+  examples: [
+    {
+      text: 'An hour of recorded requests, against a static fleet sized for its peak',
+      command: 'mixscaler backtest -p policies/chat.yaml --trace requests.csv --controller mixscaler,static',
+    },
+    {
+      text: 'What would four times the traffic cost, with replicas that start in one or three minutes?',
+      command: 'mixscaler backtest -p policies/ --trace chat=log.jsonl --scale chat=4x --startup 60s,180s',
+    },
+    {
+      text: 'Two weeks from Prometheus, in fluid mode',
+      command:
+        'mixscaler backtest -p policies/ --prometheus http://prometheus:9090 --from=-14d --fidelity fluid',
+    },
+    {
+      text: 'In CI, without a file: fail where the policy would break its SLO or its budget',
+      command:
+        "mixscaler backtest -p policies/ --synthetic 'diurnal:rate=20,swing=0.7,for=4h,prompt=1200,output=210' --fail-if 'attainment<99%,cost>120/h' --junit backtest.xml",
+    },
+    {
+      text: 'Is it safe when the profiles are 10 % optimistic? Three seeds',
+      command: 'mixscaler backtest -p policies/ --trace requests.csv --model-error 10% --seed 1,2,3 -o csv',
+    },
+  ],
+  run: async (values, terminal) => {
+    const output = choiceFlag('output', values.output, outputs)
+    if (values.junit !== undefined && values['fail-if'] === undefined)
+      throw usageError('--junit needs --fail-if: it reports those conditions')
+    const settings = settingsFrom(values)
+    const { policies, warnings } = await requirePolicies(values.policy)
+    for (const warning of warnings) terminal.error(`warning: ${warning}\n`)
+    const classNames = policies.policies.flatMap(({ classes }) => classes.map(({ name }) => name))
+    const limits = limitsFrom(values['fail-if'], classNames)
+    const traffic = await describeTraffic(values, policies, terminal)
+    const warmupSeconds = Math.min(settings.warmupSeconds, Math.floor(traffic.untilSeconds / 300) * 60)
+    const jobs = settings.variations.map(
+      (variation): BacktestJob => ({ ...settings.common, ...variation, warmupSeconds, policies, traffic }),
+    )
+    const results = await simulated(jobs, settings.workers, terminal)
+    const failures = results.map((result) => broken(limits, result))
+    terminal.out(printed(results, failures, output, terminal))
+    if (values.junit !== undefined) await written(values.junit, junitText(results, limits, failures))
+    if (failures.every((each) => each.length === 0)) return exitCodes.good
+    if (output !== 'table')
+      for (const [i, result] of results.entries())
+        for (const line of brokenLines(result, failures[i] ?? [])) terminal.error(`${line}\n`)
+    return exitCodes.limitBroken satisfies ExitCode
+  },
+})
+
+interface Variation {
+  readonly controller: string
+  readonly seed: number
+  readonly startupSeconds?: number
+}
+
+interface Settings {
+  readonly common: Omit<BacktestJob, 'policies' | 'traffic' | 'warmupSeconds' | keyof Variation>
+  readonly warmupSeconds: number
+  readonly variations: readonly Variation[]
+  readonly workers: number
+}
+
+function settingsFrom(values: Values<typeof flags>): Settings {
+  const fidelity = choiceFlag('fidelity', values.fidelity, ['request', 'fluid'])
+  const stepSeconds = durationFlag('step', values.step)
+  if (stepSeconds < 1 || stepSeconds > 15 || !Number.isInteger(stepSeconds))
+    throw usageError(`--step must be whole seconds from 1s to 15s: got "${values.step}"`)
+  const tickSeconds = durationFlag('tick', values.tick ?? (fidelity === 'fluid' ? '60s' : '15s'))
+  if (tickSeconds % stepSeconds !== 0 && fidelity === 'fluid')
+    throw usageError(`--tick must be a multiple of --step (${values.step}): got "${values.tick ?? '60s'}"`)
+  const modelError = parseShare(values['model-error'])
+  if (modelError.kind === 'mistake')
+    throw usageError(`--model-error ${modelError.message}: got "${values['model-error']}"`)
+  if (modelError.value <= -0.9 || modelError.value > 10)
+    throw usageError(`--model-error must be above -90% and at most 1000%: got "${values['model-error']}"`)
+  const names = list(values.controller).map((name) =>
+    choiceFlag('controller', name, Object.keys(controllers)),
+  )
+  const seeds = list(values.seed).map((text) => wholeFlag('seed', text, 0, 2 ** 31 - 1))
+  const startups =
+    values.startup === undefined
+      ? [undefined]
+      : list(values.startup).map((text) => durationFlag('startup', text))
+  return {
+    common: {
+      fidelity,
+      tickSeconds,
+      ...(fidelity === 'fluid' ? { stepSeconds } : {}),
+      startupSigma: 0.1,
+      modelError: modelError.value,
+      plant: defaultPlant,
+    },
+    warmupSeconds: durationOrZero('warmup', values.warmup),
+    variations: names.flatMap((controller) =>
+      startups.flatMap((startupSeconds) =>
+        seeds.map((seed) => ({
+          controller,
+          seed,
+          ...(startupSeconds === undefined ? {} : { startupSeconds }),
+        })),
+      ),
+    ),
+    workers:
+      values.workers === undefined ? availableParallelism() : wholeFlag('workers', values.workers, 1, 256),
+  }
+}
+
+function limitsFrom(text: string | undefined, classNames: readonly string[]): readonly Limit[] {
+  if (text === undefined) return []
+  const limits = readLimits(text, classNames)
+  if (typeof limits === 'string') throw usageError(`--fail-if ${limits}`)
+  return limits
+}
+
+async function simulated(
+  jobs: readonly BacktestJob[],
+  workers: number,
+  terminal: Terminal,
+): Promise<readonly Result[]> {
+  const hours = jobs.reduce((sum, { traffic }) => sum + traffic.untilSeconds, 0) / 3600
+  const shown = progress(terminal, 'simulated hours', Math.ceil(hours))
+  try {
+    return await runJobs(jobs, {
+      workers,
+      simulated: (seconds) => shown.done(Math.floor(seconds / 3600)),
+      signal: terminal.signal,
+    })
+  } finally {
+    shown.end()
+  }
+}
+
+function printed(
+  results: readonly Result[],
+  failures: readonly ReturnType<typeof broken>[],
+  output: (typeof outputs)[number],
+  { columns }: Terminal,
+): string {
+  switch (output) {
+    case 'table':
+      return backtestTable(results, failures, columns ?? plainColumns)
+    case 'csv':
+      return backtestCsv(results)
+    case 'json':
+    case 'yaml':
+      return documentText(results, output)
+  }
+}
+
+async function written(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new CommandError(exitCodes.failed, `--junit cannot be written: ${why}`, { cause: error })
+  }
+}
+
+function list(text: string): readonly string[] {
+  return [...new Set(text.split(',').map((part) => part.trim()))]
+}
+
+function wholeFlag(flag: string, text: string, lowest: number, highest: number): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= lowest && value <= highest) return value
+  throw usageError(`--${flag} must be a whole number from ${lowest} to ${highest}: got "${text}"`)
+}
+
+function durationOrZero(flag: string, text: string): number {
+  return /^0(s|m|h)?$/.test(text) ? 0 : durationFlag(flag, text)
+}

@@ -1,0 +1,51 @@
+// The worker thread of `backtest`: runs one simulation after the other and says how far it is.
+import { parentPort } from 'node:worker_threads'
+import { backtest } from '../backtest/backtest.ts'
+import { controllers } from '../backtest/controllers.ts'
+import { TraceError } from '../backtest/traffic/traceError.ts'
+import { createTools } from '../core/tools.ts'
+import { loadEngines } from '../solvers/engines.ts'
+import type { BacktestJob, JobMessage } from './backtestJobs.ts'
+import { openTraffic } from './traceFiles.ts'
+
+if (parentPort === null) throw new Error('this module runs as a worker thread')
+const port = parentPort
+const engines = await loadEngines()
+
+/** Simulated seconds between two messages. */
+const messageSeconds = 1800
+
+port.on('message', ({ traffic: description, controller, ...settings }: BacktestJob) => {
+  const say = (message: JobMessage): void => port.postMessage(message)
+  try {
+    const traffic = openTraffic(description)
+    const tools = createTools(engines)
+    const make = controllers[controller]
+    if (make === undefined) throw new RangeError(`no controller is called "${controller}"`)
+    const { tickSeconds, seed } = settings
+    const going = backtest({
+      ...settings,
+      traffic,
+      tools,
+      controllerOf: (site) => make({ site, tools, tickSeconds, traffic, seed }),
+    })
+    let said = 0
+    for (;;) {
+      const next = going.next()
+      if (next.done === true) {
+        say({ kind: 'done', result: next.value })
+        return
+      }
+      if (next.value - said < messageSeconds) continue
+      said = next.value
+      say({ kind: 'at', seconds: said })
+    }
+  } catch (error) {
+    const known = error instanceof TraceError
+    say({
+      kind: 'failed',
+      why: error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error),
+      known,
+    })
+  }
+})

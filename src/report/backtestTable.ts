@@ -1,0 +1,140 @@
+// Backtests as people and spreadsheets read them: one row per run, then its classes; CSV with one line per run and class.
+import type { Broken } from '../backtest/limits.ts'
+import type { ClassResult, Result } from '../backtest/result.ts'
+import { money, percent } from './figures.ts'
+import { type ColumnHead, table, wrap } from './table.ts'
+
+const heads: readonly ColumnHead[] = [
+  { title: 'RUN', align: 'left' },
+  { title: 'CLASS', align: 'left' },
+  { title: 'REQUESTS', align: 'right' },
+  { title: 'ATTAINED', align: 'right' },
+  { title: 'MINUTES', align: 'right' },
+  { title: 'TTFT P50/P95/P99', align: 'right' },
+  { title: 'ITL P50/P95/P99', align: 'right' },
+  { title: 'COST', align: 'right' },
+  { title: 'GPU-HOURS, EVENTS', align: 'left' },
+]
+
+export function backtestTable(
+  results: readonly Result[],
+  failures: readonly (readonly Broken[])[],
+  width: number,
+): string {
+  const rows = results.flatMap((result) =>
+    result.classes.map((one, index) => [
+      index === 0 ? runName(result) : '',
+      one.name,
+      String(Math.round(one.requests)),
+      one.attainment === undefined ? '-' : percent2(one.attainment.all),
+      one.minutesKept === undefined ? '-' : percent(one.minutesKept),
+      latencies(one.kind === 'tolerant' ? one.completionSeconds : one.ttftSeconds),
+      latencies(one.itlSeconds),
+      index === 0 ? money(result.dollarsPerHour) : '',
+      index === 0 ? spending(result) : '',
+    ]),
+  )
+  const lines = table(heads, rows, width)
+  const sentences = [
+    ...assumptions(results),
+    ...results.flatMap((result, i) => brokenLines(result, failures[i] ?? [])),
+  ]
+  return `${[...lines, '', ...sentences.flatMap((sentence) => wrap(sentence, width))].join('\n')}\n`
+}
+
+/** Which run it is, by what differs between runs. */
+export function runName({ controller, settings }: Result): string {
+  const { fidelity, seed, startupSeconds } = settings
+  return [
+    controller,
+    fidelity,
+    ...(startupSeconds === undefined ? [] : [`start-up ${startupSeconds}s`]),
+    `seed ${seed}`,
+  ].join(', ')
+}
+
+function spending({ gpuHours, events }: Result): string {
+  const hours = Object.entries(gpuHours).map(([type, spent]) => `${type} ${spent.toFixed(1)}`)
+  return [...hours, `${events.scaleUps} up ${events.scaleDowns} down`].join(', ')
+}
+
+function latencies(percentiles: ClassResult['ttftSeconds']): string {
+  if (percentiles === undefined) return '-'
+  return [percentiles.p50, percentiles.p95, percentiles.p99].map(seconds).join(' / ')
+}
+
+function seconds(value: number): string {
+  return value < 10 ? `${Math.round(value * 1000)}ms` : `${Math.round(value)}s`
+}
+
+function percent2(share: number): string {
+  return `${(share * 100).toFixed(2)} %`
+}
+
+function assumptions(results: readonly Result[]): readonly string[] {
+  const [first] = results
+  if (first === undefined) return []
+  const { fidelity, warmupSeconds, untilSeconds, tickSeconds, stepSeconds, modelError } = first.settings
+  return [
+    `Scored: ${minutes(untilSeconds - warmupSeconds)} of ${minutes(untilSeconds)} (the first ${minutes(warmupSeconds)} are warm-up). ` +
+      `A request is attained when TTFT and its mean gap keep their bounds, or its deadline; ${
+        fidelity === 'fluid' ? `fluid plant in steps of ${stepSeconds ?? '?'} s` : 'every request simulated'
+      }, a decision every ${tickSeconds} s, profiles ${modelError === 0 ? 'taken as true' : `${percent(modelError)} optimistic`}.`,
+  ]
+}
+
+function minutes(span: number): string {
+  const whole = Math.round(span / 60)
+  return whole < 120 ? `${whole} min` : `${(span / 3600).toFixed(1)} h`
+}
+
+export function brokenLines(result: Result, broken: readonly Broken[]): readonly string[] {
+  return broken.map(
+    ({ limit, value, className }) =>
+      `FAILED ${runName(result)}: ${limit.text}: ${limit.figure}${className === undefined ? '' : ` of ${className}`} is ${Number(value.toPrecision(5))}`,
+  )
+}
+
+const columns: readonly (readonly [
+  string,
+  (result: Result, one: ClassResult) => string | number | undefined,
+])[] = [
+  ['controller', ({ controller }) => controller],
+  ['fidelity', ({ settings }) => settings.fidelity],
+  ['seed', ({ settings }) => settings.seed],
+  ['startup_s', ({ settings }) => settings.startupSeconds],
+  ['model_error', ({ settings }) => settings.modelError],
+  ['class', (_, { name }) => name],
+  ['requests', (_, { requests }) => requests],
+  ['unfinished', (_, { unfinished }) => unfinished],
+  ['attainment', (_, { attainment }) => attainment?.all],
+  ['attainment_ttft', (_, { attainment }) => attainment?.ttft],
+  ['attainment_gap', (_, { attainment }) => attainment?.gap],
+  ['minutes_kept', (_, { minutesKept }) => minutesKept],
+  ['ttft_p50_s', (_, { ttftSeconds }) => ttftSeconds?.p50],
+  ['ttft_p95_s', (_, { ttftSeconds }) => ttftSeconds?.p95],
+  ['ttft_p99_s', (_, { ttftSeconds }) => ttftSeconds?.p99],
+  ['itl_p50_s', (_, { itlSeconds }) => itlSeconds?.p50],
+  ['itl_p95_s', (_, { itlSeconds }) => itlSeconds?.p95],
+  ['itl_p99_s', (_, { itlSeconds }) => itlSeconds?.p99],
+  ['good_requests_per_s', (_, { goodRequestsPerSecond }) => goodRequestsPerSecond],
+  ['deadline_misses', (_, { deadlineMisses }) => deadlineMisses],
+  ['fleet_dollars_per_hour', ({ dollarsPerHour }) => dollarsPerHour],
+  ['fleet_dollars', ({ dollars }) => dollars],
+  ['fleet_gpu_hours', ({ gpuHours }) => Object.values(gpuHours).reduce((sum, hours) => sum + hours, 0)],
+  ['fleet_scale_ups', ({ events }) => events.scaleUps],
+  ['fleet_scale_downs', ({ events }) => events.scaleDowns],
+]
+
+/** A line per run and class, with a header; what does not exist is empty. */
+export function backtestCsv(results: readonly Result[]): string {
+  const lines = results.flatMap((result) =>
+    result.classes.map((one) => columns.map(([, of]) => cell(of(result, one))).join(',')),
+  )
+  return `${[columns.map(([name]) => name).join(','), ...lines].join('\n')}\n`
+}
+
+function cell(value: string | number | undefined): string {
+  const text = String(value ?? '')
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
