@@ -206,16 +206,24 @@ function made(kind: Synthetic['kind'], rate: number, untilSeconds: number): Traf
 }
 
 if (values.weeks === true) {
-  const { cpuSeconds, decideSeconds, result } = timed(tenVariants(), made('diurnal', 60, 14 * 86_400), 'fluid')
-  const ticks = (14 * 86_400) / tickSeconds
+  const counts = Array.from({ length: 10 }, () => 3)
+  const plant = timed(tenVariants(), made('diurnal', 60, 14 * 86_400), 'fluid', counts)
+  const day = timed(tenVariants(), made('diurnal', 60, 86_400), 'fluid')
+  const ticks = 86_400 / tickSeconds
   console.log(
-    `two weeks, ten variants, fluid, steps of ${values.step} s: plant and loop ${(cpuSeconds - decideSeconds).toFixed(1)} s; ` +
-      `decide ${decideSeconds.toFixed(1)} s (${ticks} ticks of ${((1000 * decideSeconds) / ticks).toFixed(1)} ms); ` +
-      `attainment ${(100 * (result.classes[0]?.attainment?.all ?? 0)).toFixed(2)} %`,
+    `two weeks, ten variants, fluid, steps of ${values.step} s: ${plant.cpuSeconds.toFixed(1)} s\n` +
+      `one day under our own controller: plant and loop ${(day.cpuSeconds - day.decideSeconds).toFixed(1)} s, ` +
+      `decide ${day.decideSeconds.toFixed(1)} s (${ticks} ticks of ${((1000 * day.decideSeconds) / ticks).toFixed(1)} ms); ` +
+      `attainment ${(100 * (day.result.classes[0]?.attainment?.all ?? 0)).toFixed(2)} %`,
   )
 }
 if (values.million === true) {
-  const { cpuSeconds, decideSeconds, result } = timed(twoGpus, made('constant', 100, 10_000), 'request', [6, 12])
+  const { cpuSeconds, decideSeconds, result } = timed(
+    twoGpus,
+    made('constant', 100, 10_000),
+    'request',
+    [6, 12],
+  )
   console.log(
     `request level: ${result.classes[0]?.requests} scored requests on 18 replicas: ${cpuSeconds.toFixed(1)} s, ` +
       `of which ${decideSeconds.toFixed(1)} s observing and deciding`,

@@ -4,15 +4,16 @@ import type { Observation, ReplicaCounts } from '../core/observation.ts'
 import type { VariantId } from '../core/policy.ts'
 import { Fleet } from '../simulation/fleet.ts'
 import { GpuPools } from '../simulation/gpuPools.ts'
-import type { FleetVariant, Pod } from '../simulation/pod.ts'
+import type { FleetVariant } from '../simulation/pod.ts'
 import { type Completion, type Request, timePerOutputToken } from '../simulation/request.ts'
 import type { Routing } from '../simulation/router.ts'
 import type { TransferTime } from '../simulation/transfers.ts'
 import { classSignals, GatewayWindow } from './gatewayWindow.ts'
 import type { Failure, Plant, PlantTiming, Spent } from './plant.ts'
+import { scrapeOf } from './podScrape.ts'
 import { routingWeights, runBeside } from './routing.ts'
 import type { ServiceBook } from './serviceBook.ts'
-import { type Scrape, SignalWindow, Tally } from './signalWindow.ts'
+import { SignalWindow } from './signalWindow.ts'
 import type { Site, SiteVariant } from './site.ts'
 
 export interface RequestPlantOptions {
@@ -286,21 +287,4 @@ function fleetVariant(
     gpus: { pool: variant.pool, gpus: variant.gpusPerReplica },
     deferrableBelow: runBeside(site, variant),
   }
-}
-
-function scrapeOf(pod: Pod, at: number): Scrape {
-  const { metrics, replica } = pod.engine as NonNullable<Pod['engine']>
-  const tally = new Tally()
-  const { stop, length, error } = metrics.finishedBy
-  tally.add('completions', stop + length + error)
-  tally.add('generationTokens', metrics.generationTokens)
-  tally.add('preemptions', metrics.preemptions)
-  tally.add('promptTokens', metrics.promptTokens)
-  tally.add('cachedTokens', metrics.cachedPromptTokens)
-  tally.set('promptTokens', metrics.requestPromptTokens.counts, metrics.requestPromptTokens.sum)
-  tally.set('outputTokens', metrics.requestGenerationTokens.counts, metrics.requestGenerationTokens.sum)
-  tally.set('ttft', metrics.timeToFirstToken.counts, metrics.timeToFirstToken.sum)
-  tally.set('itl', metrics.interTokenLatency.counts, metrics.interTokenLatency.sum)
-  const { running, waiting, kvUsage } = replica
-  return { at, replicas: 1, running, waiting, kvUsage, counts: tally.counts }
 }

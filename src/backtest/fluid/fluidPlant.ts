@@ -165,7 +165,9 @@ export class FluidPlant implements Plant {
     this.arrive(arriving)
     const inflow = this.variants.map(() => new Float64Array(this.flows.length))
     const entering = this.flows.map((flow) => this.enter(flow, inflow))
-    const served = this.variants.map((variant, i) => this.serve(variant, inflow[i] as Float64Array))
+    const served = this.variants.map((variant, i) =>
+      variant.variant.role === 'decode' ? undefined : this.serve(variant, inflow[i] as Float64Array),
+    )
     this.handOver(served)
     for (const [i, flow] of this.flows.entries()) this.settle(flow, entering[i] ?? [], inflow, served)
   }
@@ -262,12 +264,14 @@ export class FluidPlant implements Plant {
         this.pendingDecode.set(decoder, own)
       }
     }
-    for (const [decoder, arriving] of this.pendingDecode) {
-      if (decoder.strength <= 0) continue
+    for (const [i, decoder] of this.variants.entries()) {
+      if (decoder.variant.role !== 'decode' || decoder.strength <= 0) continue
+      const arriving = this.pendingDecode.get(decoder) ?? new Float64Array(this.flows.length)
       this.pendingDecode.delete(decoder)
-      served[this.variants.indexOf(decoder)] = this.serve(decoder, arriving)
+      served[i] = this.serve(decoder, arriving)
     }
   }
+
   /** Who entered gets a TTFT, who completes a place in the book. */
   private settle(
     flow: ClassFlow,
