@@ -20,14 +20,16 @@ module.exports = {
     },
     {
       name: 'backtest-is-pure',
-      comment: 'src/backtest knows core, the simulation and itself only: files, clocks and threads are src/cli.',
+      comment:
+        'src/backtest knows core, the simulation and itself only: files, clocks and threads are src/cli.',
       severity: 'error',
       from: { path: '^src/backtest/' },
       to: { pathNot: '^src/(core|simulation|backtest)/' },
     },
     {
       name: 'adapters-never-import-each-other',
-      comment: 'An adapter knows core, its own folder and what a backtest answers; src/cli wires them together.',
+      comment:
+        'An adapter knows core, its own folder and what a backtest answers; src/cli wires them together.',
       severity: 'error',
       from: { path: `^src/(${adapters})/` },
       to: { path: '^src/', pathNot: ['^src/core/', '^src/$1/', '^src/backtest/(result|limits)\\.ts$'] },

@@ -1,9 +1,9 @@
 // What a gateway would answer to the queries of a policy's author: requests per second of a class, and the tokens of
 // its requests that are not done. Classes whose demand is read from the engines are not asked about.
-import type { ClassSignals } from '../core/observation.ts'
+import type { ClassSignals, GatewaySignals } from '../core/observation.ts'
 import { defaultObserveOptions } from '../core/observe/queries.ts'
-import type { ClassId } from '../core/policy.ts'
-import { missing, type Reading } from '../core/reading.ts'
+import type { ClassId, DemandSource } from '../core/policy.ts'
+import { isMissing, missing, type Reading } from '../core/reading.ts'
 import { rate, type Sample } from '../simulation/seriesRate.ts'
 import type { Site } from './site.ts'
 
@@ -42,6 +42,10 @@ export class GatewayWindow {
     return rate(inside, from, at) ?? missing('noSeries', 'requests at the gateway')
   }
 
+  counted(classIndex: number): GatewaySignals['counted'] {
+    return (this.arrivals[classIndex] ?? 0) > 0 ? 'some' : 'none'
+  }
+
   backlogTokens(classIndex: number): number {
     return Math.max(0, this.backlog[classIndex] ?? 0)
   }
@@ -55,21 +59,42 @@ export function classSignals(
   const stated = policies.policies.flatMap((policy) => policy.classes)
   return Object.fromEntries(
     stated.flatMap(({ id, demand }) => {
-      if (demand.kind === 'engine') return []
       const classIndex = classes.findIndex((known) => known.id === id)
-      return [
-        [
-          id,
-          {
-            ...(demand.requestsPerSecond === undefined
-              ? {}
-              : { requestsPerSecond: gateway.requestsPerSecond(classIndex, at) }),
-            ...(demand.backlogTokens === undefined
-              ? {}
-              : { backlogTokens: gateway.backlogTokens(classIndex) }),
-          },
-        ] as const,
-      ]
+      const signals = signalsOf(demand, gateway, classIndex, at)
+      return signals === undefined ? [] : [[id, signals] as const]
     }),
   )
+}
+
+function signalsOf(
+  demand: DemandSource,
+  gateway: GatewayWindow,
+  classIndex: number,
+  at: number,
+): ClassSignals | undefined {
+  const arriving = gateway.requestsPerSecond(classIndex, at)
+  switch (demand.kind) {
+    case 'engine':
+      return undefined
+    case 'query':
+      return {
+        ...(demand.requestsPerSecond === undefined ? {} : { requestsPerSecond: arriving }),
+        ...(demand.backlogTokens === undefined ? {} : { backlogTokens: gateway.backlogTokens(classIndex) }),
+      }
+    // As a gateway that counts requests when they arrive: none waits uncounted, none is turned away.
+    case 'gateway':
+      return {
+        gateway: isMissing(arriving) ? arriving : gatewaySignals(arriving, gateway.counted(classIndex)),
+      }
+  }
+}
+
+function gatewaySignals(passedPerSecond: number, counted: GatewaySignals['counted']): GatewaySignals {
+  const untold = missing('notReported', 'the simulated gateway does not measure it')
+  return {
+    passedPerSecond,
+    ...{ rejectedPerSecond: 0, queued: 0, queueGrowthPerSecond: 0 },
+    counted,
+    ...{ arrivingNow: untold, promptTokens: untold, outputTokens: untold },
+  }
 }

@@ -28,6 +28,7 @@ export function routingWeights({ policies }: Site): ReadonlyMap<VariantId, numbe
         outputTokens: assumedLengths(assumedShape.outputTokens),
         prefixHitRate: 0,
       }),
+      () => 1,
       blind,
       memo,
     )

@@ -29,7 +29,6 @@ export function* run(options: RunOptions): Generator<number, Result> {
   const before = plant.spent()
   yield* stage.play(untilSeconds)
   const after = plant.spent()
-  const recorded = stage.recorder.series(plant)
   for (
     let at = untilSeconds + 60;
     at <= untilSeconds + drainSeconds && someUnfinished(plant, options.site);
@@ -43,7 +42,8 @@ export function* run(options: RunOptions): Generator<number, Result> {
     settings,
     before,
     after,
-    minutes: recorded,
+    // After the drain: what arrived in the last minute has its outcome by now.
+    minutes: stage.recorder.series(plant),
     recorder: stage.recorder,
   })
 }

@@ -83,8 +83,7 @@ const flags = {
 export const backtest = defineCommand({
   name: 'backtest',
   summary: 'run the policies over past or made-up traffic on a simulated fleet: attainment, cost, events',
-  usage:
-    '--policy PATH (--trace [CLASS=]FILE... | --prometheus URL --from TIME [--to TIME] | --synthetic [CLASS=]KIND:...) [flags]',
+  usage: '--policy PATH (--trace [CLASS=]FILE... | --synthetic [CLASS=]KIND:...) [flags]',
   description:
     'Plays traffic against a simulated fleet that runs on the policies’ own profiles, prices and start-up times. The\n' +
     'production decision scales it, through KEDA and the HPA, from metrics as Prometheus would have had them. Nothing\n' +
@@ -108,9 +107,8 @@ export const backtest = defineCommand({
       command: 'mixscaler backtest -p policies/ --trace chat=log.jsonl --scale chat=4x --startup 60s,180s',
     },
     {
-      text: 'Two weeks from Prometheus, in fluid mode',
-      command:
-        'mixscaler backtest -p policies/ --prometheus http://prometheus:9090 --from=-14d --fidelity fluid',
+      text: 'Two weeks of a rate series at a tenth of its rate, in fluid mode',
+      command: 'mixscaler backtest -p policies/ --trace rates.csv --scale 0.1x --fidelity fluid',
     },
     {
       text: 'In CI, without a file: fail where the policy would break its SLO or its budget',
@@ -131,7 +129,7 @@ export const backtest = defineCommand({
     for (const warning of warnings) terminal.error(`warning: ${warning}\n`)
     const classNames = policies.policies.flatMap(({ classes }) => classes.map(({ name }) => name))
     const limits = limitsFrom(values['fail-if'], classNames)
-    const traffic = await describeTraffic(values, policies, terminal)
+    const traffic = describeTraffic(values, policies, terminal)
     const warmupSeconds = Math.min(settings.warmupSeconds, Math.floor(traffic.untilSeconds / 300) * 60)
     const jobs = settings.variations.map(
       (variation): BacktestJob => ({ ...settings.common, ...variation, warmupSeconds, policies, traffic }),

@@ -1,4 +1,4 @@
-// The traffic of `backtest`: what --trace, --synthetic and --prometheus name, whose it is, scaled and shifted.
+// The traffic of `backtest`: what --trace and --synthetic name, whose it is, scaled and shifted.
 
 import { type Synthetic, syntheticKinds } from '../backtest/traffic/synthetic.ts'
 import { TraceError } from '../backtest/traffic/traceError.ts'
@@ -6,7 +6,6 @@ import type { PolicySet } from '../core/policy.ts'
 import { parseDuration } from '../policy/quantity.ts'
 import type { Flags, Terminal, Values } from './command.ts'
 import { CommandError, exitCodes, usageError } from './exit.ts'
-import { observingFlags } from './observing.ts'
 import { type SourceDescription, scanTrace, type TrafficDescription } from './traceFiles.ts'
 import { choiceFlag, durationFlag } from './values.ts'
 
@@ -42,7 +41,6 @@ export const trafficFlags = {
     text: 'how a rate series moves inside its windows',
   },
   for: { type: 'string', placeholder: 'TIME', text: 'only so much of it, from its start' },
-  ...observingFlags,
 } as const satisfies Flags
 
 interface Found {
@@ -52,11 +50,11 @@ interface Found {
 }
 
 /** Reads every file once. Throws CommandError where something is wrong with the flags or the files. */
-export async function describeTraffic(
+export function describeTraffic(
   values: Values<typeof trafficFlags>,
   policies: PolicySet,
   terminal: Terminal,
-): Promise<TrafficDescription> {
+): TrafficDescription {
   const classes = policies.policies.flatMap((policy) => policy.classes.map(({ name }) => name))
   const inside = choiceFlag('inside', values.inside, ['bridge', 'step'])
   const found: Found[] = [

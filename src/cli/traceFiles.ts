@@ -6,13 +6,12 @@ import { readRates } from '../backtest/traffic/readRates.ts'
 import { isRateSeries, readTrace } from '../backtest/traffic/readTrace.ts'
 import { type Synthetic, syntheticSource } from '../backtest/traffic/synthetic.ts'
 import { TraceError } from '../backtest/traffic/traceError.ts'
-import type { ClassTraffic, Inside, RateWindow, Traffic, TrafficSource } from '../backtest/traffic/traffic.ts'
+import type { ClassTraffic, Inside, Traffic, TrafficSource } from '../backtest/traffic/traffic.ts'
 import type { TracedRequest } from '../simulation/arrivals.ts'
 
 export type SourceDescription =
   | { readonly kind: 'trace'; readonly file: string; readonly firstSeconds: number }
   | { readonly kind: 'rateFile'; readonly file: string; readonly inside: Inside }
-  | { readonly kind: 'windows'; readonly windows: readonly RateWindow[]; readonly inside: Inside }
   | { readonly kind: 'synthetic'; readonly synthetic: Synthetic }
 
 export interface TrafficDescription {
@@ -51,8 +50,6 @@ function openSource(description: SourceDescription): TrafficSource {
         windows: readRates(description.file, blocksOf(description.file)).windows,
         inside: description.inside,
       }
-    case 'windows':
-      return { kind: 'rates', windows: description.windows, inside: description.inside }
     case 'synthetic':
       return syntheticSource(description.synthetic)
   }

@@ -119,8 +119,11 @@ export class FluidReplicas {
 
   spent(at: number): Spent {
     this.account(at)
-    const { replicaSeconds, startingSeconds } = this
-    return { replicaSeconds, startingSeconds, dollars: (replicaSeconds / 3600) * this.variant.costPerHour }
+    return {
+      replicaSeconds: this.replicaSeconds,
+      startingSeconds: this.startingSeconds,
+      dollars: (this.replicaSeconds / 3600) * this.variant.costPerHour,
+    }
   }
 
   private startupSeconds(): number {

@@ -1,5 +1,5 @@
-// A rate series from a file: one line per window with requests per second and lengths, as ServeGen's aggregates and
-// `backtest --save-traffic` write it. Holes are filled where they are short, and told.
+// A rate series from a file: one line per window with requests per second and lengths, as ServeGen's aggregates
+// have it. Holes are filled where they are short, and told.
 import type { LengthFigures } from './lengthPoints.ts'
 import { lengthPoints } from './lengthPoints.ts'
 import { type Line, linesOf, numberIn } from './lines.ts'
@@ -14,7 +14,7 @@ export interface RateSeries {
 }
 
 /** Of the time between arrivals where the series does not say: variance over mean of the counts 1.2. */
-export const defaultCv = Math.sqrt(1.2)
+const defaultCv = Math.sqrt(1.2)
 
 /** So many missing windows in a row are filled in by a straight line; more are an error. */
 const mostMissing = 6

@@ -1,0 +1,153 @@
+// `mixscaler backtest` as a person or a pipeline gets to see it: outputs, exit codes, errors with their place.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { mixscaler, scratch } from '../cli/run.ts'
+
+const directory = scratch()
+const policy = join(directory, 'policy.yaml')
+writeFileSync(
+  policy,
+  `apiVersion: mixscaler.dev/v1alpha1
+kind: ScalingPolicy
+metadata: { name: chat, namespace: demo }
+spec:
+  model: llama
+  classes:
+    - name: chat
+      slo: { ttft: { p95: 500ms }, itl: { p95: 50ms } }
+    - name: code
+      slo: { ttft: { p95: 1s } }
+      demand: { requestsPerSecond: 'sum(rate(code_requests_total[1m]))' }
+  variants:
+    - name: h100
+      scaleTarget: { kind: Deployment, name: vllm }
+      accelerator: { type: h100, count: 1 }
+      cost: $3.60/h
+      replicas: { min: 1, max: 20 }
+      startup: 60s
+      profile: { a: 6.58, b: 0.0193, c: 5.46e-5, ap: 6.58, bp: 0.0193, d2: 0, g: 0, h: 2, kvTokens: 400000 }
+`,
+)
+const file = (name: string, text: string): string => {
+  const path = join(directory, name)
+  writeFileSync(path, text)
+  return path
+}
+const traffic = ['--synthetic', 'chat=steps:rate=8,peak=20,count=2,for=20m,prompt=500,output=100']
+const run = (...args: readonly string[]) =>
+  mixscaler('backtest', '--policy', policy, '--workers', '2', ...args)
+
+test('prints a table, fails with 4 where a condition holds, and says which in JUnit’s words', async () => {
+  const junit = join(directory, 'junit.xml')
+  const { exitCode, out, error } = await run(
+    ...traffic,
+    '--fail-if',
+    'attainment[chat]<50%,cost>1/h',
+    '--junit',
+    junit,
+  )
+  expect([exitCode, error]).toEqual([4, ''])
+  expect(out).toMatch(/mixscaler, request, seed 1 +chat/)
+  expect(out).toMatch(/FAILED mixscaler, request, seed 1: cost>1\/h: cost is \d/)
+  const xml = readFileSync(junit, 'utf8')
+  expect(xml).toContain('<testsuite name="mixscaler backtest" tests="2" failures="1">')
+  expect(xml).toContain('<testcase name="attainment[chat]&lt;50%" classname="mixscaler, request, seed 1"/>')
+})
+
+test('gives the same bytes however many threads work, in the order of controllers, start-ups and seeds', async () => {
+  const args = [...traffic, '--fidelity', 'fluid', '--seed', '1,2', '--startup', '30s,90s', '-o', 'csv']
+  const [one, two] = await Promise.all([
+    run(...args, '--controller', 'static,mixscaler'),
+    mixscaler('backtest', '-p', policy, '--workers', '1', ...args, '--controller', 'static,mixscaler'),
+  ])
+  expect([one.exitCode, one.error]).toEqual([0, ''])
+  expect(one.out).toBe(two.out)
+  const rows = one.out
+    .trim()
+    .split('\n')
+    .map((line) => line.split(',').slice(0, 4).join(','))
+  expect(rows.slice(0, 5)).toEqual([
+    'controller,fidelity,seed,startup_s',
+    'static,fluid,1,30',
+    'static,fluid,1,30',
+    'static,fluid,2,30',
+    'static,fluid,2,30',
+  ])
+  expect(rows).toHaveLength(1 + 2 * 2 * 2 * 2)
+})
+
+test('reads traces of several classes, scaled and shifted, and gives JSON with its series', async () => {
+  const requests = (every: number) =>
+    Array.from(
+      { length: 900 / every },
+      (_, i) => `{"time":${1_767_225_600 + i * every},"prompt_tokens":300,"completion_tokens":50}`,
+    ).join('\n')
+  const { exitCode, out, error } = await run(
+    ...[
+      '--trace',
+      `chat=${file('chat.jsonl', requests(1))}`,
+      '--trace',
+      `code=${file('code.jsonl', requests(3))}`,
+    ],
+    ...['--scale', 'chat=2x', '--shift', 'code=1m', '--warmup', '0', '-o', 'json'],
+  )
+  expect([exitCode, error]).toEqual([0, ''])
+  const [result] = JSON.parse(out)
+  expect(result.format).toBe('mixscaler-backtest/1')
+  expect(result.classes.map(({ name }: { name: string }) => name)).toEqual(['chat', 'code'])
+  expect(result.classes[0].requests / 1800).toBeGreaterThan(0.95)
+  expect(result.classes[1].requests).toBe(300 - 20 + 20)
+  expect(result.minutes.classes['demo/chat/code'].demand[0]).toBe(0)
+})
+
+test.each([
+  [[], 2, 'no traffic: give --trace FILE or --synthetic KIND:'],
+  [
+    ['--trace', 'x.csv'],
+    2,
+    '--trace must say whose traffic it is: --trace CLASS=..., with CLASS one of chat, code: got "x.csv"',
+  ],
+  [['--trace', 'chat=/nowhere.csv'], 1, '/nowhere.csv: cannot be read: ENOENT'],
+  [
+    ['--synthetic', 'chat=daily:rate=3'],
+    2,
+    '--synthetic must be one of constant, diurnal, steps, spikes: got "daily"',
+  ],
+  [['--synthetic', 'chat=steps:rte=3'], 2, '--synthetic knows no "rte": it is one of rate, peak'],
+  [['--synthetic', 'chat=constant:rate=1,for=2m'], 2, 'the traffic must last at least 5 minutes: got 120 s'],
+  [[...traffic, '--scale', '-2x'], 2, "'--scale' argument is ambiguous"],
+  [
+    [...traffic, '--scale=0x'],
+    2,
+    '--scale must be a factor such as 4x or 0.5x, above 0 and at most 10000x: got "0x"',
+  ],
+  [[...traffic, '--step', '20s'], 2, '--step must be whole seconds from 1s to 15s: got "20s"'],
+  [
+    [...traffic, '--fail-if', 'attainment'],
+    2,
+    '--fail-if must be conditions such as attainment<99%,cost>120/h: got "attainment"',
+  ],
+  [[...traffic, '--junit', 'x.xml'], 2, '--junit needs --fail-if: it reports those conditions'],
+  [
+    [...traffic, '--controller', 'mixscalar'],
+    2,
+    '--controller must be one of mixscaler, static: got "mixscalar". Did you mean mixscaler?',
+  ],
+])('what is wrong with %j is said, with the exit code for it', async (args, code, message) => {
+  const { exitCode, error, out } = await run(...args)
+  expect([exitCode, out]).toEqual([code, ''])
+  expect(error).toContain(message)
+})
+
+test('a bad line is found before anything is simulated', async () => {
+  const trace = file(
+    'bad.csv',
+    'TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46,5,7\n2023-11-16 18:15:47,five,7\n',
+  )
+  const { exitCode, error } = await run('--trace', `chat=${trace}`)
+  expect([exitCode, error]).toEqual([
+    1,
+    `mixscaler backtest: ${trace}:3: ContextTokens must be a number: got "five"\n`,
+  ])
+})
