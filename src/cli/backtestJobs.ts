@@ -69,10 +69,7 @@ function answered(
   at: (seconds: number) => void,
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const leave = (): void => {
-      worker.removeAllListeners()
-    }
-    worker.on('message', (message: JobMessage) => {
+    const heard = (message: JobMessage): void => {
       switch (message.kind) {
         case 'at':
           at(message.seconds)
@@ -85,17 +82,24 @@ function answered(
           leave()
           reject(message.known ? new CommandError(exitCodes.failed, message.why) : new Error(message.why))
       }
-    })
-    worker.on('error', (error) => {
+    }
+    const failed = (error: Error): void => {
       leave()
       reject(error)
-    })
-    worker.on('exit', () => {
-      leave()
-      reject(
+    }
+    const ended = (): void =>
+      failed(
         signal.aborted ? new CommandError(exitCodes.failed, 'stopped') : new Error('a worker thread ended'),
       )
-    })
+    // Its own listeners only: the worker takes the next job after this one.
+    const leave = (): void => {
+      worker.off('message', heard)
+      worker.off('error', failed)
+      worker.off('exit', ended)
+    }
+    worker.on('message', heard)
+    worker.on('error', failed)
+    worker.on('exit', ended)
     worker.postMessage(job)
   })
 }

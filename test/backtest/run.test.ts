@@ -45,11 +45,11 @@ function ran(
   const tools = createTools(engines)
   const setup: Omit<Setup, 'controllerOf'> = {
     policies: oneVariant(),
-    traffic: wave(3600),
+    traffic: wave(1800),
     tools,
     plant: defaultPlant,
     ...{ fidelity: 'request', seed: 1, tickSeconds: 15, stepSeconds: 5 },
-    ...{ warmupSeconds: 600, startupSigma: 0.1, modelError: 0 },
+    ...{ warmupSeconds: 300, startupSigma: 0.1, modelError: 0 },
     ...rest,
   }
   const { traffic, seed, tickSeconds } = setup
@@ -97,15 +97,15 @@ test('equal seeds give equal bytes, other seeds others', () => {
 test('series have an entry for every minute, and the scores are those of the series', () => {
   for (const result of [request, fluid]) {
     const { dollarsPerHour, classes, variants } = result.minutes
-    expect(dollarsPerHour).toHaveLength(60)
+    expect(dollarsPerHour).toHaveLength(30)
     for (const columns of [...Object.values(classes), ...Object.values(variants)])
-      for (const column of Object.values(columns)) expect(column).toHaveLength(60)
-    const mean = dollarsPerHour.slice(10).reduce((sum, each) => sum + each, 0) / 50
+      for (const column of Object.values(columns)) expect(column).toHaveLength(30)
+    const mean = dollarsPerHour.slice(5).reduce((sum, each) => sum + each, 0) / 25
     expect(mean / result.dollarsPerHour).toBeCloseTo(1, 4)
     const { demand = [], attainment = [] } = classes['demo/chat/chat'] ?? {}
-    const arrived = demand.slice(10).reduce((sum, rate) => sum + 60 * rate, 0)
+    const arrived = demand.slice(5).reduce((sum, rate) => sum + 60 * rate, 0)
     expect(arrived / (result.classes[0]?.requests ?? 0)).toBeCloseTo(1, 4)
-    const good = demand.slice(10).reduce((sum, rate, i) => sum + 60 * rate * (attainment[10 + i] ?? 0), 0)
+    const good = demand.slice(5).reduce((sum, rate, i) => sum + 60 * rate * (attainment[5 + i] ?? 0), 0)
     expect(good / arrived).toBeCloseTo(result.classes[0]?.attainment?.all ?? 0, 4)
   }
 })
@@ -113,7 +113,7 @@ test('series have an entry for every minute, and the scores are those of the ser
 test('engines slower than their profiles serve worse, and replicas that start slowly cost attainment or money', () => {
   const off = ran({ modelError: 0.6 })
   expect(off.classes[0]?.attainment?.all).toBeLessThan(request.classes[0]?.attainment?.all ?? 0)
-  const slow = ran({ startupSeconds: 600 })
+  const slow = ran({ startupSeconds: 300 })
   const waste = (result: Result) => result.variants[0]?.startingReplicaMinutes ?? 0
   expect(waste(slow)).toBeGreaterThan(2 * waste(request))
 })

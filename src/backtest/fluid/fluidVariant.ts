@@ -86,10 +86,12 @@ export class FluidVariant {
   }
 
   scrape(at: number): void {
-    const { tally, variant, engines, replicas } = this
+    const { variant, engines, replicas } = this
     const offset = variant.profile.h / 1000
-    this.ttft.spread(ttftBounds, offset, (bucket, events, sum) => tally.addTo('ttft', bucket, events, sum))
-    this.itl.spread(tokenGapBounds, 0, (bucket, events, sum) => tally.addTo('itl', bucket, events, sum))
+    this.ttft.spread(ttftBounds, offset, (bucket, events, sum) =>
+      this.tally.addTo('ttft', bucket, events, sum),
+    )
+    this.itl.spread(tokenGapBounds, 0, (bucket, events, sum) => this.tally.addTo('itl', bucket, events, sum))
     const { working } = replicas
     if (working === 0) {
       this.signals.only(new Set(), at)
@@ -101,7 +103,7 @@ export class FluidVariant {
       running: total(engines.decoding),
       waiting: total(engines.waiting),
       kvUsage: Math.min(1, engines.kvTokens / (working * variant.kvTokens)),
-      counts: tally.counts.slice(),
+      counts: this.tally.counts.slice(),
     })
     this.signals.only(new Set([variant.id]), at)
   }
