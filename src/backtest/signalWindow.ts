@@ -3,6 +3,7 @@
 import type { Histogram } from '../core/histogram.ts'
 import type { ReplicaCounts, VariantSignals } from '../core/observation.ts'
 import { defaultObserveOptions } from '../core/observe/queries.ts'
+import { type ShortPart, shortRate } from '../core/observe/shortRate.ts'
 import { missing, type Reading } from '../core/reading.ts'
 import { oneTwoFive, tokenGapBounds, ttftBounds } from '../simulation/metrics.ts'
 import { extrapolated, slope } from '../simulation/seriesRate.ts'
@@ -137,7 +138,30 @@ export class SignalWindow {
         'KV cache usage',
       ),
       kvTokensPerReplica: seen(() => kvTokens, 'num_gpu_blocks'),
+      arrivingNow: shortRate(
+        rateWindowSeconds,
+        (part) => this.firstTokens(at, part, replicas),
+        (part) => this.mostSamples(at, part),
+      ),
     }
+  }
+
+  /** Per second, over the window that the part is read over. */
+  private firstTokens(at: number, part: ShortPart, replicas: ReplicaCounts): Reading {
+    const from = at - shortWindowSeconds(part)
+    let total: number | undefined
+    for (const { scrapes } of this.targets.values()) {
+      const perSecond = rateOf(within(scrapes, from, at), from, at, firstTokensOf)
+      if (perSecond !== undefined) total = (total ?? 0) + perSecond
+    }
+    return total ?? absent(replicas, 'first tokens')
+  }
+
+  private mostSamples(at: number, part: ShortPart): number {
+    const from = at - shortWindowSeconds(part)
+    let most = 0
+    for (const { scrapes } of this.targets.values()) most = Math.max(most, within(scrapes, from, at).length)
+    return most
   }
 
   private growth(at: number, replicas: ReplicaCounts): Reading {
@@ -203,6 +227,18 @@ export class SignalWindow {
     })
     return below > 0 ? { upperBounds, perSecond, sumPerSecond } : missing('idle', name)
   }
+}
+
+/** `fine…` and `coarse…`: as the queries of src/core/observe/shortRate.ts read them. */
+function shortWindowSeconds(part: ShortPart): number {
+  return Math.round(rateWindowSeconds * (part.startsWith('fine') ? 1 / 6 : 1 / 2))
+}
+
+function firstTokensOf({ counts }: Scrape): number {
+  const from = offsetOf.ttft + 1
+  let total = 0
+  for (let bucket = 0; bucket <= ttftBounds.length; bucket++) total += counts[from + bucket] ?? 0
+  return total
 }
 
 function absent({ ready }: ReplicaCounts, name: string): ReturnType<typeof missing> {
