@@ -164,7 +164,7 @@ export class RequestPlant implements Plant {
       .map(({ createdAtSeconds }) => epochSeconds + createdAtSeconds)
     return {
       ...counts,
-      ...(starting.length === 0 ? {} : { startingSince: Math.min(...starting) }),
+      ...(starting.length === 0 ? {} : { startingSince: starting.sort((x, y) => x - y) }),
       ...(unschedulable === undefined
         ? {}
         : { unschedulable: { ...unschedulable, since: epochSeconds + unschedulable.since } }),

@@ -31,6 +31,7 @@ export function routingWeights({ policies }: Site): ReadonlyMap<VariantId, numbe
       () => 1,
       blind,
       memo,
+      ({ profile }) => profile,
     )
     const urgentFirst = policy.classes.toSorted((x, y) => x.priority - y.priority)
     for (const variant of policy.variants) {

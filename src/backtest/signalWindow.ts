@@ -1,7 +1,7 @@
 // What Prometheus would answer about one variant: counters and gauges as they were scraped, rates over windows with
 // PromQL's own extrapolation. The numbers are those that text, scrape and query would give, without the text.
 import type { Histogram } from '../core/histogram.ts'
-import type { ReplicaCounts, VariantSignals } from '../core/observation.ts'
+import type { ReplicaCounts, TypicalEngine, VariantSignals } from '../core/observation.ts'
 import { defaultObserveOptions } from '../core/observe/queries.ts'
 import { type ShortPart, shortRate } from '../core/observe/shortRate.ts'
 import { missing, type Reading } from '../core/reading.ts'
@@ -127,6 +127,7 @@ export class SignalWindow {
       outputTokens: this.histogram(at, 'outputTokens', lengthWindowSeconds, replicas),
       ttft: this.histogram(at, 'ttft', rateWindowSeconds, replicas),
       itl: this.histogram(at, 'itl', rateWindowSeconds, replicas),
+      typicalEngine: this.typicalEngine(at, replicas),
       prefixHitRate:
         typeof prompts !== 'number' || typeof cached !== 'number'
           ? prompts
@@ -151,7 +152,7 @@ export class SignalWindow {
     const from = at - shortWindowSeconds(part)
     let total: number | undefined
     for (const { scrapes } of this.targets.values()) {
-      const perSecond = rateOf(within(scrapes, from, at), from, at, firstTokensOf)
+      const perSecond = rateOf(within(scrapes, from, at), from, at, eventsOf('ttft'))
       if (perSecond !== undefined) total = (total ?? 0) + perSecond
     }
     return total ?? absent(replicas, 'first tokens')
@@ -185,6 +186,28 @@ export class SignalWindow {
       if (perSecond !== undefined) total = (total ?? 0) + perSecond
     }
     return total ?? absent(replicas, name)
+  }
+
+  /** A target that stands for several replicas counts as its mean one. */
+  private typicalEngine(at: number, replicas: ReplicaCounts): Reading<TypicalEngine> {
+    const from = at - rateWindowSeconds
+    const typical = (value: (scrape: Scrape) => number): number | undefined =>
+      median(
+        [...this.targets.values()].flatMap(({ scrapes }) => {
+          const perSecond = rateOf(within(scrapes, from, at), from, at, value)
+          return perSecond === undefined ? [] : [perSecond / Math.max(1, scrapes.at(-1)?.replicas ?? 1)]
+        }),
+      )
+    const gapsPerSecond = typical(eventsOf('itl'))
+    const gapSecondsPerSecond = typical(sumOf('itl'))
+    const firstTokensPerSecond = typical(eventsOf('ttft'))
+    const ttftSecondsPerSecond = typical(sumOf('ttft'))
+    return gapsPerSecond === undefined ||
+      gapSecondsPerSecond === undefined ||
+      firstTokensPerSecond === undefined ||
+      ttftSecondsPerSecond === undefined
+      ? absent(replicas, 'the typical engine')
+      : { gapsPerSecond, gapSecondsPerSecond, firstTokensPerSecond, ttftSecondsPerSecond }
   }
 
   private histogram(
@@ -234,11 +257,28 @@ function shortWindowSeconds(part: ShortPart): number {
   return Math.round(rateWindowSeconds * (part.startsWith('fine') ? 1 / 6 : 1 / 2))
 }
 
-function firstTokensOf({ counts }: Scrape): number {
-  const from = offsetOf.ttft + 1
-  let total = 0
-  for (let bucket = 0; bucket <= ttftBounds.length; bucket++) total += counts[from + bucket] ?? 0
-  return total
+function eventsOf(name: Distribution): (scrape: Scrape) => number {
+  const from = offsetOf[name] + 1
+  const until = from + boundsOf[name].length
+  return ({ counts }) => {
+    let total = 0
+    for (let bucket = from; bucket <= until; bucket++) total += counts[bucket] ?? 0
+    return total
+  }
+}
+
+/** The value of a distribution's events, added up. */
+function sumOf(name: Distribution): (scrape: Scrape) => number {
+  const at = offsetOf[name]
+  return ({ counts }) => counts[at] ?? 0
+}
+
+/** As PromQL's quantile(0.5, ...) has it: between the two in the middle where there are two. */
+function median(values: readonly number[]): number | undefined {
+  const sorted = values.toSorted((x, y) => x - y)
+  const low = sorted[Math.floor((sorted.length - 1) / 2)]
+  const high = sorted[Math.ceil((sorted.length - 1) / 2)]
+  return low === undefined || high === undefined ? undefined : (low + high) / 2
 }
 
 function absent({ ready }: ReplicaCounts, name: string): ReturnType<typeof missing> {

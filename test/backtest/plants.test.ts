@@ -53,7 +53,7 @@ describe.each(['request', 'fluid'] as const)('the %s plant', (fidelity) => {
     expect(plant.counts(h100)).toMatchObject({ desired: 7, ready: 4, starting: 3 })
     const { replicas } = signals(plant)
     expect(replicas).toMatchObject({
-      startingSince: 1_767_225_610,
+      startingSince: [1_767_225_610, 1_767_225_610, 1_767_225_610],
       unschedulable: { replicas: 3, since: 1_767_225_610, why: 'pool h100 has no GPU free' },
     })
     expect(plant.spent()[h100]?.replicaSeconds).toBeCloseTo(4 * 80 - 2 * 10, 6)

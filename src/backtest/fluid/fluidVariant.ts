@@ -113,7 +113,7 @@ export class FluidVariant {
     const { startingSince, unschedulable, ...counts } = this.replicas.counts()
     return {
       ...counts,
-      ...(startingSince === undefined ? {} : { startingSince: epochSeconds + startingSince }),
+      ...(startingSince === undefined ? {} : { startingSince: startingSince.map((at) => epochSeconds + at) }),
       ...(unschedulable === undefined
         ? {}
         : { unschedulable: { ...unschedulable, since: epochSeconds + unschedulable.since } }),

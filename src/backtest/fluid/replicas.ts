@@ -55,7 +55,11 @@ export class FluidReplicas {
       terminating: this.draining.length,
       ...(this.starting.length + pending.length === 0
         ? {}
-        : { startingSince: Math.min(...pending, ...this.starting.map(({ createdAt }) => createdAt)) }),
+        : {
+            startingSince: [...pending, ...this.starting.map(({ createdAt }) => createdAt)].sort(
+              (x, y) => x - y,
+            ),
+          }),
       ...(pending.length === 0
         ? {}
         : {
