@@ -94,8 +94,8 @@ class Memory {
   }
 }
 
-/** Steps of 0.8, from 0.8 down to 0.011: what use of the cache an SLO allows depends on the model and the lengths. */
-const targets = Array.from({ length: 20 }, (_, i) => Number((0.8 * 0.8 ** i).toPrecision(2)))
+/** Steps of 0.75, from 0.8 down to 0.014: what use of the cache an SLO allows depends on the model and the lengths. */
+const targets = Array.from({ length: 15 }, (_, i) => Number((0.8 * 0.75 ** i).toPrecision(2)))
 
 export function aibrixApaPeer(names: readonly string[]): Peer {
   return {

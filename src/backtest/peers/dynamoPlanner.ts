@@ -118,8 +118,7 @@ class Interval {
   }
 }
 
-const factors = Array.from({ length: 16 }, (_, i) => (20 + i) / 20)
-const laxer = [1.8, 1.9, 2, 2.2]
+const factors = [1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2, 2.2]
 
 export function dynamoPlannerPeer(names: readonly string[]): Peer {
   return {
@@ -129,7 +128,7 @@ export function dynamoPlannerPeer(names: readonly string[]): Peer {
     grid: names.flatMap((arrangement) =>
       [60, 180].flatMap((intervalSeconds) =>
         (['constant', 'arima', 'kalman'] as const).flatMap((kind) =>
-          [...factors, ...laxer].map((safetyFactor) =>
+          factors.map((safetyFactor) =>
             dynamoPlanner({
               ...{ arrangement, intervalSeconds, safetyFactor },
               ...{ predictor: kind, loadScaling: 'off' },

@@ -18,7 +18,7 @@ export function kedaWaiting(parameters: Parameters): Configuration {
   }
 }
 
-const thresholds = [1, 5, 20]
+const thresholds = [5, 20]
 
 /** Waiting requests appear when the SLO is already lost, so it is the floor that a user ends up tuning. */
 export function kedaWaitingPeer(

@@ -18,8 +18,8 @@ export function kserveRunning(parameters: Parameters): Configuration {
   }
 }
 
-/** Steps of 1.25, from 2 to 212: the concurrency that an SLO allows differs that much between traces. */
-const targets = Array.from({ length: 22 }, (_, i) => Math.round(20 * 1.25 ** i) / 10)
+/** Steps of 1.35, from 2 to 180: the concurrency that an SLO allows differs that much between traces. */
+const targets = Array.from({ length: 16 }, (_, i) => Math.round(20 * 1.35 ** i) / 10)
 
 export function kserveRunningPeer(names: readonly string[]): Peer {
   return {

@@ -9,22 +9,20 @@ import { llmdSaturationPeer } from './llmdSaturation.ts'
 import type { Peer } from './peer.ts'
 import { countsFor, staticPeer } from './staticFleet.ts'
 
-/** Floors for a rule that only ever reacts too late, as shares of the fleet at the peak. */
-const floorShares = [0, 0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1]
+/** Floors for a rule that only ever reacts too late: steps of about a fifth, the same on every site. */
+const floors = [1, 2, 3, 4, 6, 8, 10, 12, 15, 18, 22, 26, 31, 37, 45, 54, 65, 78, 94]
 
 /** `peak`: requests per second of each class in its busiest minute. Arrangements are those of the first policy. */
 export function peersOf({ policies }: PolicySet, peak: Readonly<Record<ClassId, number>>): readonly Peer[] {
   const [policy] = policies
   if (policy === undefined) throw new RangeError('a site without policies has nothing to scale')
   const names = arrangements(policy).map(({ name }) => name)
-  /** Of the larger leg of a pair. */
-  const floorsOf = (arrangement: string): readonly number[] => [
-    ...new Set(
-      floorShares.map((share) =>
-        Math.max(1, ...Object.values(countsFor(policy, { arrangement, requestsPerSecond: peak, share }))),
-      ),
-    ),
-  ]
+  /** Up to a fifth more than the peak takes, on the larger leg of a pair. */
+  const floorsOf = (arrangement: string): readonly number[] => {
+    const parameters = { arrangement, requestsPerSecond: peak, share: 1.2 }
+    const most = Math.max(...Object.values(countsFor(policy, parameters)))
+    return floors.filter((floor) => floor === 1 || (floor >= most / 4 && floor <= most))
+  }
   return [
     staticPeer(names, peak),
     kedaWaitingPeer(names, floorsOf),

@@ -10,7 +10,8 @@ export interface Outcome {
 }
 
 export interface Tried<T extends Outcome> {
-  readonly configuration: Configuration
+  /** Of the configuration. */
+  readonly label: string
   readonly outcome: T
 }
 
@@ -35,7 +36,7 @@ export function tune<T extends Outcome>(
   run: (configuration: Configuration) => T,
 ): Tuned<T> {
   return tuned(
-    configurations.map((configuration) => ({ configuration, outcome: run(configuration) })),
+    configurations.map((configuration) => ({ label: configuration.label, outcome: run(configuration) })),
     goal,
   )
 }
@@ -56,10 +57,8 @@ export function single<T extends Outcome>(
   reference: readonly number[],
   goal: number,
 ): Single<T> | undefined {
-  const candidates = (cells[0] ?? []).flatMap(({ configuration: { label } }) => {
-    const outcomes = cells.flatMap(
-      (tried) => tried.find(({ configuration }) => configuration.label === label)?.outcome ?? [],
-    )
+  const candidates = (cells[0] ?? []).flatMap(({ label }) => {
+    const outcomes = cells.flatMap((tried) => tried.find((each) => each.label === label)?.outcome ?? [])
     if (outcomes.length < cells.length) return []
     return [{ label, outcomes, cellsReached: outcomes.filter(({ attainment }) => attainment >= goal).length }]
   })

@@ -41,7 +41,7 @@ describe('tuning', () => {
 test('one configuration for all cells: first the most cells, then the least cost by their references', () => {
   const cell = (outcomes: Readonly<Record<string, readonly [number, number]>>): readonly Tried<Outcome>[] =>
     Object.entries(outcomes).map(([label, [attainment, dollarsPerHour]]) => ({
-      configuration: { ...fixedCounts({}), label },
+      label,
       outcome: { attainment, dollarsPerHour },
     }))
   const cells = [

@@ -1,0 +1,143 @@
+// The comparison: traces x start-up times x (peers as shipped, tuned with hindsight, with one configuration for all
+// cells; ours with its defaults; the clairvoyant bound), and whether what the capacity review promises holds.
+import { parseArgs } from 'node:util'
+import type { Peer } from '../src/backtest/peers/peer.ts'
+import { type Cell, type FleetName, prepare, type TraceName, traces } from './peers/cells.ts'
+import { goal, type Job, keyOf, type Ran } from './peers/job.ts'
+import { runAll } from './peers/pool.ts'
+import { printAblations, printBars, printCell, printSingles } from './peers/tables.ts'
+
+const help = `Usage: node bench/peers.ts --data DIR [flags]
+
+  --data DIR        where the traces are (Azure and ServeGen, as published; docs/BENCHMARKS.md)
+  --traces LIST     of ${Object.keys(traces).join(', ')} (default large,reason)
+  --fleets LIST     of h100, mix (default h100)
+  --startups LIST   seconds (default 60,120,180)
+  --seeds LIST      (default 1)
+  --days N          scored, at most (default 4)
+  --cache FILE      results as JSON lines; a run that broke off goes on from there. Delete it when the code changes
+  --threads N       (default 2)
+  --peers LIST      names to leave in (default all)
+  --ablations       ours with parts of its behavior switched off, too
+  --help
+`
+
+/** Demand that the clairvoyant's schedule is made for, as multiples of the true one: the cheapest that attains the goal counts. */
+const factors = [0.94, 0.96, 0.98, 1, 1.02, 1.05, 1.1, 1.2]
+
+/** What the policy can switch, and what it is then. */
+const ablations: Readonly<Record<string, string>> = {
+  'no quantile of the forecast': 'forecastQuantile: 0.5',
+  'no headroom': 'headroom: 0',
+  'no hold before scaling down': 'scaleDown: { hold: 0s }',
+  'no hold band': 'holdBand: 0%',
+  'the HPA’s dead band left on': 'hpaTolerance: 10%',
+}
+
+const settings = settingsFrom(process.argv.slice(2))
+if (settings !== undefined) await compare(settings)
+
+interface Settings {
+  readonly data: string
+  readonly cells: readonly Cell[]
+  readonly days: number
+  readonly cache: string | undefined
+  readonly threads: number
+  readonly peers: readonly string[] | undefined
+  readonly ablations: 'on' | 'off'
+}
+
+function settingsFrom(args: readonly string[]): Settings | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      data: { type: 'string' },
+      traces: { type: 'string', default: 'large,reason' },
+      fleets: { type: 'string', default: 'h100' },
+      startups: { type: 'string', default: '60,120,180' },
+      seeds: { type: 'string', default: '1' },
+      days: { type: 'string', default: '4' },
+      cache: { type: 'string' },
+      threads: { type: 'string', default: '2' },
+      peers: { type: 'string' },
+      ablations: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
+  })
+  if (values.help === true || values.data === undefined) {
+    process.stdout.write(help)
+    process.exitCode = values.help === true ? 0 : 2
+    return undefined
+  }
+  const names = values.traces.split(',')
+  const wrong = names.find((name) => !(name in traces))
+  if (wrong !== undefined) throw new Error(`--traces knows ${Object.keys(traces).join(', ')}: got "${wrong}"`)
+  return {
+    data: values.data,
+    days: Number(values.days),
+    cache: values.cache,
+    threads: Number(values.threads),
+    peers: values.peers?.split(','),
+    ablations: values.ablations === true ? 'on' : 'off',
+    cells: (names as TraceName[]).flatMap((trace) =>
+      (values.fleets.split(',') as FleetName[]).flatMap((fleet) =>
+        values.startups
+          .split(',')
+          .map(Number)
+          .flatMap((startupSeconds) =>
+            values.seeds
+              .split(',')
+              .map(Number)
+              .map((seed) => ({ trace, fleet, startupSeconds, seed })),
+          ),
+      ),
+    ),
+  }
+}
+
+async function compare(options: Settings): Promise<void> {
+  const { data, cells, days } = options
+  const planned = cells.map((cell) => ({ cell, jobs: jobsOf(cell, options) }))
+  const results = await runAll(
+    planned.flatMap(({ jobs }) => jobs),
+    { ...options, data, days },
+  )
+  const ranOf = (job: Job): Ran => {
+    const ran = results.get(keyOf(job, days))
+    if (ran === undefined) throw new Error(`no result of ${keyOf(job, days)}`)
+    return ran
+  }
+  const compared = planned.map(({ cell, jobs }) => ({
+    cell,
+    runs: jobs.map((job) => ({ job, ran: ranOf(job) })),
+  }))
+  for (const each of compared) printCell(each, shippedLabels(each.cell, options), goal)
+  printSingles(compared, goal)
+  printBars(compared, goal)
+  if (options.ablations === 'on') printAblations(compared, ablations)
+}
+
+function jobsOf(cell: Cell, options: Settings): readonly Job[] {
+  return [
+    { cell, kind: 'bound' },
+    ...factors.map((factor): Job => ({ cell, kind: 'clairvoyant', factor })),
+    { cell, kind: 'ours', behavior: '' },
+    ...(options.ablations === 'on'
+      ? Object.values(ablations).map((behavior): Job => ({ cell, kind: 'ours', behavior }))
+      : []),
+    ...laidOut(cell, options).flatMap(({ name, shipped, grid }) =>
+      [...new Set([shipped, ...grid].map(({ label }) => label))].map(
+        (label): Job => ({ cell, kind: 'peer', peer: name, label }),
+      ),
+    ),
+  ]
+}
+
+function shippedLabels(cell: Cell, options: Settings): ReadonlyMap<string, string> {
+  return new Map(laidOut(cell, options).map(({ name, shipped }) => [name, shipped.label]))
+}
+
+function laidOut(cell: Cell, { data, days, peers }: Settings): readonly Peer[] {
+  const prepared = prepare(cell, { data, days, behavior: '', history: 'an hour' })
+  return prepared.peers.filter(({ name }) => peers === undefined || peers.includes(name))
+}
