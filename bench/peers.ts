@@ -28,9 +28,12 @@ const factors = [0.94, 0.96, 0.98, 1, 1.02, 1.05, 1.1, 1.2]
 /** What the policy can switch, and what it is then. */
 const ablations: Readonly<Record<string, string>> = {
   'no quantile of the forecast': 'forecastQuantile: 0.5',
-  'no headroom': 'headroom: 0',
+  'no headroom': 'headroom: 0%',
+  'no margins of sizing': 'sloMargin: 100%, maxLoad: 98%',
   'no hold before scaling down': 'scaleDown: { hold: 0s }',
   'no hold band': 'holdBand: 0%',
+  'none of the margins and holds above':
+    'forecastQuantile: 0.5, headroom: 0%, sloMargin: 100%, maxLoad: 98%, scaleDown: { hold: 0s }, holdBand: 0%',
   'the HPA’s dead band left on': 'hpaTolerance: 10%',
 }
 

@@ -42,10 +42,11 @@ interface Trace {
 const [hour, day] = [3600, 86_400]
 
 export const traces = {
-  /** Fourteen days; two of history, four scored. */
+  /** Fourteen days, of which four are scored from the ninth on, with eighteen hours of history. The six hours before those
+   * have prompts ten times as heavy as the rest: they would be the peak that everything is scaled to. */
   large: {
     ...{ file: 'servegen_language_m_large_10min.csv', ttft: '1s', fidelity: 'fluid' },
-    ...{ fromSeconds: 5 * day, warmupSeconds: 2 * day, scoredSeconds: 4 * day },
+    ...{ fromSeconds: 7.25 * day, warmupSeconds: 0.75 * day, scoredSeconds: 4 * day },
   },
   /** One day; six hours of history. */
   reason: {
@@ -139,7 +140,7 @@ function scaleOf(known: Known, { policies }: PolicySet): number {
   const [policy] = policies as [ScalingPolicy]
   const capacity = knownCapacity(policy, createCapacityMemo())
   const [only] = known.classes
-  const [h100] = policy.variants
+  const h100 = policy.variants.find(({ name }) => name === 'h100')
   if (only === undefined || h100 === undefined) throw new Error('a cell has one class and an H100')
   const loads = Array.from(only.requestsPerSecond, (rate, t) => rate / capacity(only, h100, t))
   const sorted = loads.toSorted((x, y) => x - y)
@@ -188,7 +189,7 @@ spec:
       slo: { ttft: { p99: ${ttft} }, tpot: { p99: 50ms } }
       assumedShape: { promptTokens: ${lengths.promptTokens}, outputTokens: ${lengths.outputTokens} }
   variants:${variants.join('')}
-  behavior: { hpaTolerance: 0%${behavior === '' ? '' : `, ${behavior}`} }
+  behavior: { ${behavior.includes('hpaTolerance') ? '' : 'hpaTolerance: 0%, '}${behavior} }
 `
 }
 
