@@ -109,7 +109,7 @@ export function printBars(compared: readonly Compared[], goal: number): void {
       )
       if (most !== undefined)
         verdict(ratio <= most, `${nameOf(each.cell)}: at most ${most} of the bound: ${ratio.toFixed(3)}`)
-      const planner = tuned(triedOf(each, 'dynamo planner'), goal)
+      const planner = tuned(triedOf(each, 'dynamo-planner'), goal)
       if (planner.kind === 'reached') {
         const saved = 1 - dollarsPerHour / planner.best.outcome.dollarsPerHour
         verdict(
@@ -123,7 +123,7 @@ export function printBars(compared: readonly Compared[], goal: number): void {
   againstOneVariant(compared)
 }
 
-const thresholdRules = ['keda waiting', 'kserve running', 'llm-d saturation', 'aibrix apa']
+const thresholdRules = ['keda-waiting', 'kserve-running', 'llmd-saturation', 'aibrix-apa']
 
 function againstSingles(fleet: string, cells: readonly Compared[], goal: number): void {
   const bounds = cells.map(boundOf)
@@ -140,7 +140,7 @@ function againstSingles(fleet: string, cells: readonly Compared[], goal: number)
     return ratios.length === 0 ? undefined : Math.min(...ratios)
   }
   for (const [what, peers, least] of [
-    ['Dynamo’s', ['dynamo planner'], 0.1],
+    ['Dynamo’s', ['dynamo-planner'], 0.1],
     ['the threshold rules’', thresholdRules, 0.35],
   ] as const) {
     const best = bestOf(peers)

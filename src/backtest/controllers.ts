@@ -2,6 +2,7 @@
 import type { Tools } from '../core/tools.ts'
 import type { Controller } from './controller.ts'
 import { decideController, staticController } from './ours.ts'
+import { shippedPeers } from './peers/peers.ts'
 import type { Site } from './site.ts'
 import { busiest, sizedFor } from './sized.ts'
 import type { Traffic } from './traffic/traffic.ts'
@@ -19,4 +20,10 @@ export const controllers: Readonly<Record<string, (context: ControllerContext) =
   mixscaler: ({ site, tools, tickSeconds }) => decideController(site, tools, tickSeconds),
   static: ({ site, tools, traffic, seed }) =>
     staticController(sizedFor(site.policies, busiest(site, traffic, seed, traffic.untilSeconds), tools)),
+  ...Object.fromEntries(
+    Object.entries(shippedPeers).map(([name, { controllerOf }]) => [
+      name,
+      ({ site }: ControllerContext) => controllerOf(site),
+    ]),
+  ),
 }

@@ -37,7 +37,7 @@ export function aibrixApa(parameters: ApaParameters): Configuration {
   const { arrangement, targetKvUsage } = parameters
   return {
     label: `${arrangement}, KV use ${targetKvUsage}`,
-    controllerOf: controllerOf('aibrix apa', (policy) => ruleOf(policy, parameters)),
+    controllerOf: controllerOf('aibrix-apa', (policy) => ruleOf(policy, parameters)),
   }
 }
 
@@ -99,7 +99,7 @@ const targets = Array.from({ length: 15 }, (_, i) => Number((0.8 * 0.75 ** i).to
 
 export function aibrixApaPeer(names: readonly string[]): Peer {
   return {
-    name: 'aibrix apa',
+    name: 'aibrix-apa',
     source:
       'vllm-project/aibrix, pkg/controller/podautoscaler/algorithm/apa.go and samples/autoscaling/apa.yaml',
     shipped: aibrixApa({ ...shippedApa, arrangement: names[0] ?? '' }),

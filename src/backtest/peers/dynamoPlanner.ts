@@ -37,7 +37,7 @@ export function dynamoPlanner(parameters: PlannerParameters): Configuration {
   const loop = loadScaling === 'on' ? ' + load loop' : ''
   return {
     label: `${arrangement}, ${kind} ${intervalSeconds} s x ${safetyFactor}${loop}`,
-    controllerOf: controllerOf('dynamo planner', (policy) => ruleOf(policy, parameters)),
+    controllerOf: controllerOf('dynamo-planner', (policy) => ruleOf(policy, parameters)),
   }
 }
 
@@ -122,7 +122,7 @@ const factors = [1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2, 2.2]
 
 export function dynamoPlannerPeer(names: readonly string[]): Peer {
   return {
-    name: 'dynamo planner',
+    name: 'dynamo-planner',
     source: 'ai-dynamo/dynamo, components/src/dynamo/planner (throughput_scaling, load_scaling, predictors)',
     shipped: dynamoPlanner({ ...shippedPlanner, arrangement: names[0] ?? '' }),
     grid: names.flatMap((arrangement) =>

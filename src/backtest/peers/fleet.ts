@@ -37,7 +37,7 @@ export function fleetOf(variant: Variant, observation: Observation): Fleet {
   }
 }
 
-export function orZero(reading: Reading | undefined): number {
+function orZero(reading: Reading | undefined): number {
   return reading === undefined || isMissing(reading) ? 0 : reading
 }
 

@@ -10,7 +10,7 @@ export function kedaWaiting(parameters: Parameters): Configuration {
   const { arrangement, threshold, minReplicas } = parameters
   return {
     label: `${arrangement}, threshold ${threshold}, min ${minReplicas}`,
-    controllerOf: kedaOn('keda waiting', ({ waiting }) => waiting, {
+    controllerOf: kedaOn('keda-waiting', ({ waiting }) => waiting, {
       ...parameters,
       pollingSeconds: 15,
       cooldownSeconds: 360,
@@ -26,7 +26,7 @@ export function kedaWaitingPeer(
   floorsOf: (arrangement: string) => readonly number[],
 ): Peer {
   return {
-    name: 'keda waiting',
+    name: 'keda-waiting',
     source: 'vllm-project/production-stack, docs/source/use_cases/autoscaling-keda.rst',
     shipped: kedaWaiting({ arrangement: names[0] ?? '', threshold: 5, minReplicas: 1 }),
     grid: names.flatMap((arrangement) =>

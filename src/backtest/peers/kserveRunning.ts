@@ -9,7 +9,7 @@ type Parameters = Pick<KedaParameters, 'arrangement' | 'threshold'>
 export function kserveRunning(parameters: Parameters): Configuration {
   return {
     label: `${parameters.arrangement}, ${parameters.threshold} per replica`,
-    controllerOf: kedaOn('kserve running', ({ running }) => running, {
+    controllerOf: kedaOn('kserve-running', ({ running }) => running, {
       ...parameters,
       minReplicas: 1,
       pollingSeconds: 30,
@@ -23,7 +23,7 @@ const targets = Array.from({ length: 16 }, (_, i) => Math.round(20 * 1.35 ** i) 
 
 export function kserveRunningPeer(names: readonly string[]): Peer {
   return {
-    name: 'kserve running',
+    name: 'kserve-running',
     source: 'kserve/website, docs/model-serving/generative-inference/autoscaling/autoscaling.md',
     shipped: kserveRunning({ arrangement: names[0] ?? '', threshold: 2 }),
     grid: names.flatMap((arrangement) =>

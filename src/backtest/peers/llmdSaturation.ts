@@ -41,7 +41,7 @@ const intervalSeconds = 60
 export function llmdSaturation(parameters: SaturationParameters): Configuration {
   return {
     label: `${parameters.variants}, KV threshold ${parameters.kvCacheThreshold}`,
-    controllerOf: controllerOf('llm-d saturation', (policy) => ruleOf(policy, parameters)),
+    controllerOf: controllerOf('llmd-saturation', (policy) => ruleOf(policy, parameters)),
   }
 }
 
@@ -110,7 +110,7 @@ const thresholds = [0.8, 0.6, 0.45, 0.33, 0.25, 0.18, 0.13, 0.1, 0.07, 0.05, 0.0
 export function llmdSaturationPeer(all: readonly Arrangement['name'][]): Peer {
   const choices = all.length > 1 ? ['all', ...all] : all
   return {
-    name: 'llm-d saturation',
+    name: 'llmd-saturation',
     source: 'llm-d/llm-d-workload-variant-autoscaler, internal/engines (saturation_v2, cost_aware_optimizer)',
     shipped: llmdSaturation(shippedSaturation),
     grid: choices.flatMap((variants) =>

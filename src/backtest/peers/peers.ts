@@ -6,7 +6,7 @@ import { dynamoPlannerPeer } from './dynamoPlanner.ts'
 import { kedaWaitingPeer } from './kedaWaiting.ts'
 import { kserveRunningPeer } from './kserveRunning.ts'
 import { llmdSaturationPeer } from './llmdSaturation.ts'
-import type { Peer } from './peer.ts'
+import type { Configuration, Peer } from './peer.ts'
 import { countsFor, staticPeer } from './staticFleet.ts'
 
 /** Floors for a rule that only ever reacts too late: steps of about a fifth, the same on every site. */
@@ -32,3 +32,14 @@ export function peersOf({ policies }: PolicySet, peak: Readonly<Record<ClassId, 
     aibrixApaPeer(names),
   ]
 }
+
+/** Each autoscaler as it ships, on the cheapest arrangement of every policy. */
+export const shippedPeers: Readonly<Record<string, Configuration>> = Object.fromEntries(
+  [
+    kedaWaitingPeer([], () => []),
+    kserveRunningPeer([]),
+    llmdSaturationPeer([]),
+    dynamoPlannerPeer([]),
+    aibrixApaPeer([]),
+  ].map(({ name, shipped }) => [name, shipped]),
+)

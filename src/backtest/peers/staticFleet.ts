@@ -3,10 +3,9 @@
 
 import type { ClassId, ScalingPolicy, VariantId } from '../../core/policy.ts'
 import { rateOf } from '../../core/sizing.ts'
-import type { Signal } from '../controller.ts'
+import { staticController } from '../ours.ts'
 import { arrangementNamed, assumedCapacity } from './arrangement.ts'
 import type { Configuration, Peer } from './peer.ts'
-import { controllerOf, type Rule, wants } from './rule.ts'
 
 export interface StaticParameters {
   readonly arrangement: string
@@ -19,12 +18,14 @@ export interface StaticParameters {
 export function staticFleet(parameters: StaticParameters): Configuration {
   return {
     label: `${parameters.arrangement} at ${Math.round(100 * parameters.share)} %`,
-    controllerOf: controllerOf('static', (policy) => ruleOf(policy, parameters)),
+    controllerOf: ({ policies: { policies } }) => {
+      const counts = policies.map((policy) => ({
+        ...Object.fromEntries(policy.variants.map(({ id, replicas }) => [id, replicas.min])),
+        ...countsFor(policy, parameters),
+      }))
+      return staticController(Object.assign({}, ...counts))
+    },
   }
-}
-
-function ruleOf(policy: ScalingPolicy, parameters: StaticParameters): Rule {
-  return fixed(policy, countsFor(policy, parameters))
 }
 
 /** n = ceil(share sum over classes of rate / capacity), each with the pooling of the count it leads to. */
@@ -47,25 +48,13 @@ export function countsFor(
   )
 }
 
-/** Whatever happens, these counts. */
+/** Whatever happens, these counts; variants without one have none. */
 export function fixedCounts(counts: Readonly<Record<VariantId, number>>): Configuration {
   return {
     label: Object.entries(counts)
       .map(([id, count]) => `${count} x ${id}`)
       .join(', '),
-    controllerOf: controllerOf('static', (policy) => fixed(policy, counts)),
-  }
-}
-
-function fixed(policy: ScalingPolicy, counts: Readonly<Record<VariantId, number>>): Rule {
-  const driven = policy.variants.filter(({ id }) => counts[id] !== undefined)
-  const signals: Readonly<Record<VariantId, Signal>> = Object.fromEntries(
-    driven.map((variant) => [variant.id, wants(variant, counts[variant.id] ?? 0)]),
-  )
-  return {
-    intervalSeconds: 60,
-    actuations: new Map(driven.map(({ id }) => [id, { kind: 'direct' }])),
-    step: () => signals,
+    controllerOf: () => staticController(counts),
   }
 }
 
