@@ -109,8 +109,9 @@ export function printBars(compared: readonly Compared[], goal: number): void {
       )
       if (most !== undefined)
         verdict(ratio <= most, `${nameOf(each.cell)}: at most ${most} of the bound: ${ratio.toFixed(3)}`)
-      const planner = tuned(triedOf(each, 'dynamo-planner'), goal)
-      if (planner.kind === 'reached') {
+      const tried = triedOf(each, 'dynamo-planner')
+      const planner = tried.length === 0 ? undefined : tuned(tried, goal)
+      if (planner?.kind === 'reached') {
         const saved = 1 - dollarsPerHour / planner.best.outcome.dollarsPerHour
         verdict(
           saved >= 0,

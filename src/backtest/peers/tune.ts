@@ -50,7 +50,8 @@ export interface Single<T extends Outcome> {
 
 /**
  * The one configuration, by label, for all cells: the one that reaches the goal in most of them, and of those the
- * cheapest by the geometric mean of its cost over `reference` (dollars per hour, cell by cell).
+ * cheapest by the geometric mean of its cost over `reference` (dollars per hour, cell by cell). Where none reaches it in
+ * any cell, the one whose worst cell is best.
  */
 export function single<T extends Outcome>(
   cells: readonly (readonly Tried<T>[])[],
@@ -64,7 +65,9 @@ export function single<T extends Outcome>(
   })
   const cost = ({ outcomes }: Single<T>): number =>
     outcomes.reduce((sum, { dollarsPerHour }, i) => sum + Math.log(dollarsPerHour / (reference[i] ?? 1)), 0)
-  return candidates.toSorted((x, y) => y.cellsReached - x.cellsReached || cost(x) - cost(y))[0]
+  const worst = ({ outcomes }: Single<T>): number => Math.min(...outcomes.map(({ attainment }) => attainment))
+  const ordered = candidates.toSorted((x, y) => y.cellsReached - x.cellsReached || cost(x) - cost(y))
+  return ordered[0]?.cellsReached === 0 ? least(ordered, (each) => -worst(each)) : ordered[0]
 }
 
 function least<T>(all: readonly T[], of: (each: T) => number): T | undefined {

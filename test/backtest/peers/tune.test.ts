@@ -51,7 +51,9 @@ test('one configuration for all cells: first the most cells, then the least cost
   expect(single(cells, [10, 100], 0.99)).toMatchObject({ label: 'middle', cellsReached: 2 })
   // By its reference the second cell weighs as much as the first.
   expect(single(cells, [10, 100], 0.97)).toMatchObject({ label: 'tight', cellsReached: 2 })
-  expect(single(cells, [10, 100], 0.9999)).toMatchObject({ label: 'lavish' })
+  expect(single(cells, [10, 100], 0.9999)).toMatchObject({ label: 'lavish', cellsReached: 2 })
+  // Out of reach everywhere: the best worst cell.
+  expect(single(cells, [10, 100], 1.1)).toMatchObject({ label: 'lavish', cellsReached: 0 })
 })
 
 describe('a schedule', () => {
