@@ -1,5 +1,5 @@
 // One run of the comparison: which cell, under which controller; and what of its result the tables need.
-import { backtest, defaultPlant, defaultStepSeconds } from '../../src/backtest/backtest.ts'
+import { backtest, defaultPlant, defaultStepSeconds, epochSeconds } from '../../src/backtest/backtest.ts'
 import { type Clairvoyant, clairvoyant } from '../../src/backtest/bound/clairvoyant.ts'
 import { type Known, knownCapacity } from '../../src/backtest/bound/known.ts'
 import type { ControllerOf } from '../../src/backtest/controller.ts'
@@ -103,8 +103,6 @@ export function hoursOf({ steps, stepSeconds }: Known): number {
 
 /** Start-up times are drawn: a replica is ordered by so much of their median early, and a step's length. */
 const leadFactor = 1.25
-/** Of the backtest's clock. */
-const epochSeconds = 1_767_225_600
 
 function scheduleOf(cell: Prepared, factor: number, tools: Tools): ControllerOf {
   const bound = boundOf(cell, factor, tools)

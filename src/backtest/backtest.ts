@@ -44,7 +44,7 @@ export const defaultPlant: PlantSettings = {
 export const defaultStepSeconds = 5
 const hpaTiming = { hpaSyncSeconds: 15, phaseSeconds: 7 }
 /** 2026-01-01, on every grid of ticks. */
-const epochSeconds = 1_767_225_600
+export const epochSeconds = 1_767_225_600
 const drainSeconds = 1800
 /** What a fleet begins with carries the busiest minute of the first ones. */
 const firstSeconds = 300

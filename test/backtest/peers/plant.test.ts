@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { backtest, defaultPlant } from '../../../src/backtest/backtest.ts'
+import { backtest, defaultPlant, epochSeconds } from '../../../src/backtest/backtest.ts'
 import { clairvoyant } from '../../../src/backtest/bound/clairvoyant.ts'
 import { knownCapacity } from '../../../src/backtest/bound/known.ts'
 import { busiestMinute, knownTraffic } from '../../../src/backtest/bound/knownTraffic.ts'
@@ -98,7 +98,7 @@ describe('on the fluid plant', () => {
 
   test('the clairvoyant’s schedule attains the goal for little more than the bound', () => {
     const schedule = {
-      ...{ fromSeconds: 1_767_225_600 + warmupSeconds, stepSeconds: minute },
+      ...{ fromSeconds: epochSeconds + warmupSeconds, stepSeconds: minute },
       counts: answer.schedule.counts,
     }
     const { attainment, dollarsPerHour } = outcomeOf(
