@@ -159,7 +159,7 @@ test.each([
   [
     [...traffic, '--controller', 'mixscalar'],
     2,
-    '--controller must be one of mixscaler, static: got "mixscalar". Did you mean mixscaler?',
+    '--controller must be one of mixscaler, static, keda-waiting, kserve-running, llmd-saturation, dynamo-planner, aibrix-apa: got "mixscalar". Did you mean mixscaler?',
   ],
 ])('what is wrong with %j is said, with the exit code for it', async (args, code, message) => {
   const { exitCode, error, out } = await run(...args)
