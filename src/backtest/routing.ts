@@ -2,37 +2,16 @@
 // its SLO, and how much deferrable work a replica may take beside the interactive requests it serves.
 import { decodeStep } from '../core/capacity/iteration.ts'
 import { createCapacityMemo } from '../core/capacity/memo.ts'
-import { assumedLengths } from '../core/capacity/shape.ts'
 import type { VariantId } from '../core/policy.ts'
-import { type Sizing, sizing } from '../core/sizing.ts'
 import type { Site, SiteVariant } from './site.ts'
+import { assumedShape, statedSizing } from './statedSizing.ts'
 
 /** Relative; of each variant's most urgent class, at the lengths that the policy assumes. */
 export function routingWeights({ policies }: Site): ReadonlyMap<VariantId, number> {
   const memo = createCapacityMemo()
-  const blind = {
-    format: 'mixscaler-observation/1',
-    at: 0,
-    variants: {},
-    classes: {},
-    pools: {},
-    warnings: [],
-  } as const
   const weights = new Map<VariantId, number>()
   for (const policy of policies.policies) {
-    const { capacityOf }: Sizing = sizing(
-      policy,
-      policy.variants,
-      ({ assumedShape }) => ({
-        promptTokens: assumedLengths(assumedShape.promptTokens),
-        outputTokens: assumedLengths(assumedShape.outputTokens),
-        prefixHitRate: 0,
-      }),
-      () => 1,
-      blind,
-      memo,
-      ({ profile }) => profile,
-    )
+    const { capacityOf } = statedSizing(policy, assumedShape, memo)
     const urgentFirst = policy.classes.toSorted((x, y) => x.priority - y.priority)
     for (const variant of policy.variants) {
       for (const trafficClass of urgentFirst) {

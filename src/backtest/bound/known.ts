@@ -1,9 +1,9 @@
 // The future as a clairvoyant knows it: true rates step by step, and what one replica carries of them within the SLO.
 import type { CapacityMemo } from '../../core/capacity/memo.ts'
 import type { Shape } from '../../core/capacity/question.ts'
-import type { Observation } from '../../core/observation.ts'
 import type { ScalingPolicy, TrafficClass, Variant } from '../../core/policy.ts'
-import { rateOf, sizing } from '../../core/sizing.ts'
+import { rateOf } from '../../core/sizing.ts'
+import { statedSizing } from '../statedSizing.ts'
 
 export interface Known {
   readonly stepSeconds: number
@@ -38,14 +38,9 @@ export function knownCapacity(policy: ScalingPolicy, memo: CapacityMemo): KnownC
     answers.set(shape, known)
     const found = known.get(variant)
     if (found !== undefined) return found
-    const { capacityOf } = sizing(bare, policy.variants, () => shape, nothingSeen, memo)
+    const { capacityOf } = statedSizing(bare, () => shape, memo)
     const rate = rateOf(capacityOf(trafficClass, variant, pooled))
     known.set(variant, rate)
     return rate
   }
-}
-
-const nothingSeen: Observation = {
-  format: 'mixscaler-observation/1',
-  ...{ at: 0, variants: {}, classes: {}, pools: {}, warnings: [] },
 }

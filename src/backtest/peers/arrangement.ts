@@ -2,11 +2,9 @@
 // transfer group. The choice is its user's, who is given the best there is: cheapest per request within the SLO
 // first, by our own capacity model at the lengths that the policy assumes; tuning tries each.
 import { createCapacityMemo } from '../../core/capacity/memo.ts'
-import type { Shape } from '../../core/capacity/question.ts'
-import { assumedLengths } from '../../core/capacity/shape.ts'
-import type { Observation } from '../../core/observation.ts'
-import { type ScalingPolicy, serves, type TrafficClass, type Variant } from '../../core/policy.ts'
-import { type CapacityOf, rateOf, sizing } from '../../core/sizing.ts'
+import { type ScalingPolicy, serves, type Variant } from '../../core/policy.ts'
+import { type CapacityOf, rateOf } from '../../core/sizing.ts'
+import { assumedShape, statedSizing } from '../statedSizing.ts'
 
 /** One variant, or prefill then decode. */
 export interface Arrangement {
@@ -48,21 +46,7 @@ const pooled = 16
 
 /** Within the SLO, at the lengths that the policy assumes. */
 export function assumedCapacity(policy: ScalingPolicy): CapacityOf {
-  const shapeOf = ({ assumedShape }: TrafficClass): Shape => ({
-    promptTokens: assumedLengths(assumedShape.promptTokens),
-    outputTokens: assumedLengths(assumedShape.outputTokens),
-    prefixHitRate: 0,
-  })
-  return sizing(policy, policy.variants, shapeOf, nothingSeen, createCapacityMemo()).capacityOf
-}
-
-const nothingSeen: Observation = {
-  format: 'mixscaler-observation/1',
-  at: 0,
-  variants: {},
-  classes: {},
-  pools: {},
-  warnings: [],
+  return statedSizing(policy, assumedShape, createCapacityMemo()).capacityOf
 }
 
 /** The arrangement of this name; every policy of a site that has none drives its cheapest. */
