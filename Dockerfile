@@ -29,6 +29,7 @@ ENV NODE_ENV=production
 WORKDIR /app
 COPY package.json LICENSE ./
 COPY proto ./proto
+COPY web ./web
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 # By number, so that Kubernetes can prove `runAsNonRoot`. Nothing is written: the root may be read-only.

@@ -16,12 +16,14 @@ import {
 import { type Emission, type PublishedDecision, publishedDecision } from '../loop/publication.ts'
 import { type ControlLoop, controlLoop, type TickReport } from '../loop/tick.ts'
 import type { QueryReport } from '../prometheus/observer.ts'
+import { livePage } from '../report/html/livePage.ts'
 import { planDocument } from '../report/planDocument.ts'
 import { type HttpServer, startHttpServer } from '../telemetry/http.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import type { Eyes } from './observing.ts'
 import { rememberer } from './remembering.ts'
+import { webAssets } from './reportFiles.ts'
 import { tickLog } from './tickLog.ts'
 import { version } from './version.ts'
 
@@ -119,6 +121,7 @@ function startHttp({ options, publication, store, metrics, logger, signal }: Sha
   return startHttpServer(
     { address: options.address, port: options.httpPort },
     {
+      page: livePage(webAssets(), version()),
       metrics: metrics.render,
       ready: () => (signal.aborted ? { kind: 'notReady', why: 'the server is stopping' } : { kind: 'ready' }),
       plan: () => {

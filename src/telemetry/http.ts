@@ -4,6 +4,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 
 export interface HttpViews {
+  /** What people get at `/`. */
+  readonly page: { readonly text: string; readonly contentSecurityPolicy: string }
   readonly metrics: () => Promise<Body>
   /** Whether GetMetricSpec can be answered; a sentence where not. */
   readonly ready: () => Readiness
@@ -72,6 +74,7 @@ interface Reply {
 type Page = (views: HttpViews) => Reply | Promise<Reply>
 
 const pages: ReadonlyMap<string, Page> = new Map<string, Page>([
+  ['/', peoplesPage],
   ['/metrics', async (views) => ({ status: 200, body: await views.metrics() })],
   ['/healthz', () => plainText(200, 'ok\n')],
   ['/readyz', readyPage],
@@ -87,6 +90,17 @@ async function respond(request: IncomingMessage, views: HttpViews): Promise<Repl
   return page === undefined
     ? failure(404, `no such page: there are ${[...pages.keys()].join(', ')}`)
     : page(views)
+}
+
+function peoplesPage({ page }: HttpViews): Reply {
+  return {
+    status: 200,
+    body: { contentType: 'text/html; charset=utf-8', text: page.text },
+    headers: {
+      'content-security-policy': page.contentSecurityPolicy,
+      'referrer-policy': 'no-referrer',
+    },
+  }
 }
 
 function readyPage(views: HttpViews): Reply {

@@ -67,6 +67,7 @@ describe('the image', () => {
     expect(rests(finalStage, 'COPY')).toEqual([
       'package.json LICENSE ./',
       'proto ./proto',
+      'web ./web',
       '--from=dependencies /app/node_modules ./node_modules',
       '--from=build /app/dist ./dist',
     ])

@@ -1,4 +1,4 @@
-// The HTTP surface over loopback: five pages to read, and nothing else.
+// The HTTP surface over loopback: six pages to read, and nothing else.
 import { afterEach, expect, test } from 'vitest'
 import { type HttpServer, type HttpViews, startHttpServer } from '../../src/telemetry/http.ts'
 
@@ -9,6 +9,7 @@ afterEach(async () => {
 })
 
 const views: HttpViews = {
+  page: { text: '<!doctype html><title>Mixscaler</title>', contentSecurityPolicy: "default-src 'none'" },
   metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'up 1\n' }),
   ready: () => ({ kind: 'ready' }),
   plan: () => ({ at: 1005 }),
@@ -32,6 +33,17 @@ test('metrics come with the content type that Prometheus expects', async () => {
     'text/plain; version=0.0.4',
     'up 1\n',
   ])
+})
+
+test('the page for people comes with its policy, is not kept, and cannot be framed under another type', async () => {
+  const get = await started()
+  const response = await get('/?from=a-bookmark')
+  expect([response.status, await response.text()]).toEqual([200, views.page.text])
+  expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8')
+  expect(response.headers.get('content-security-policy')).toBe("default-src 'none'")
+  expect(response.headers.get('cache-control')).toBe('no-store')
+  expect(response.headers.get('x-content-type-options')).toBe('nosniff')
+  expect(response.headers.get('referrer-policy')).toBe('no-referrer')
 })
 
 test('the process lives whether it is ready or not', async () => {
@@ -61,7 +73,7 @@ test('an unknown page names those that exist', async () => {
   const response = await get('/api/v2/plan')
   expect(response.status).toBe(404)
   expect(await response.json()).toEqual({
-    error: 'no such page: there are /metrics, /healthz, /readyz, /api/v1/plan, /api/v1/policies',
+    error: 'no such page: there are /, /metrics, /healthz, /readyz, /api/v1/plan, /api/v1/policies',
   })
 })
 
