@@ -1,10 +1,10 @@
 # Two commands matter: `make demo` and `make test`. Both set up what they need.
-.PHONY: demo test setup prometheus check clean
+.PHONY: demo test setup prometheus chromium check clean
 
 demo: setup
 	npm run --silent mixscaler -- demo
 
-test: setup prometheus
+test: setup prometheus chromium
 	npm run --silent check
 	npm run --silent build
 	npm run --silent test
@@ -20,6 +20,10 @@ node_modules/.package-lock.json: package.json package-lock.json
 # Integration tests run a real Prometheus: Debian's package.
 prometheus:
 	@command -v prometheus >/dev/null || ./test/install-prometheus.sh
+
+# Reports are opened in a real browser: Debian's package.
+chromium:
+	@command -v chromium >/dev/null || ./test/install-chromium.sh
 
 check: setup
 	npm run --silent check

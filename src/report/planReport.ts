@@ -1,13 +1,14 @@
 // What the report of a plan says, as plain JSON: now against plan at one instant, why, and what would change it.
 import type { Capacity } from '../core/capacity/question.ts'
 import type { ClassDecision, CostPerHour, Decision, VariantDecision } from '../core/decision.ts'
+import { rounded } from '../core/explain/alternatives.ts'
 import type { Observation } from '../core/observation.ts'
 import type { PolicySet, Variant } from '../core/policy.ts'
 import { isMissing, missing, type Reading } from '../core/reading.ts'
 import { limitName, sentence } from '../core/reason.ts'
 import { plannedCount } from '../core/totals.ts'
-import { type SizedBy, sizedBy } from './backtest/assumptions.ts'
 import { type Doubled, doubled, type Planning } from './planning.ts'
+import { type SizedBy, sizedBy } from './sizedBy.ts'
 
 export interface PlanReportInput {
   readonly version: string
@@ -212,9 +213,7 @@ function sum(total: Reading, each: Reading): Reading {
 function ratio(value: Reading, of: Reading, less: number): Reading {
   if (isMissing(value)) return value
   if (isMissing(of)) return of
-  return of > 0
-    ? Number((value / of - less).toPrecision(6))
-    : missing('infinite', 'there is nothing to compare with')
+  return of > 0 ? rounded(value / of - less) : missing('infinite', 'there is nothing to compare with')
 }
 
 function worst(classes: readonly ClassFigures[]): PlanReport['worstClass'] {

@@ -1,4 +1,5 @@
 // Plans at one instant, by the production code, as reports show them: why, prices at the margin, and the what-if grid.
+import { rounded } from '../core/explain/alternatives.ts'
 import type { PolicyExplanation } from '../core/explain/explain.ts'
 import { isBase, type WhatIfGrid } from '../core/explain/whatIfGrid.ts'
 import { missing, type Reading } from '../core/reading.ts'
@@ -31,6 +32,8 @@ export interface Doubled {
   readonly moreShare: Reading
   readonly shortPerSecond: number
   readonly fullPools: readonly string[]
+  /** Variants at their maximum. */
+  readonly atMax: readonly string[]
   /** The smallest factor of the grid at which something is short; missing where even the largest is carried. */
   readonly firstShortAt: Reading
 }
@@ -80,10 +83,11 @@ export function doubled({ grid }: Planning): Doubled | { readonly unknown: strin
     costPerHour: after,
     moreShare:
       typeof before === 'number' && typeof after === 'number' && before > 0
-        ? Number((after / before - 1).toPrecision(6))
+        ? rounded(after / before - 1)
         : missing('notReported', 'the plan of now has no cost'),
     shortPerSecond: at.shortPerSecond,
     fullPools: at.fullPools,
+    atMax: at.atMax,
     firstShortAt: firstShort?.demand ?? missing('notReported', 'the largest factor planned is carried whole'),
   }
 }

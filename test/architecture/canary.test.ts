@@ -26,6 +26,11 @@ const offences: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'src/prometheus/nosy.ts': "import '../kubernetes/target.ts'",
     'src/kubernetes/target.ts': '',
   },
+  'report-knows-results': {
+    'src/report/nosy.ts': "import '../backtest/target.ts'",
+    'src/backtest/target.ts': '',
+  },
+  'd3-lives-in-report': { 'src/loop/d3.ts': "import 'd3-scale'" },
   'loop-knows-ports-only': { 'src/loop/nosy.ts': "import '../grpc/target.ts'", 'src/grpc/target.ts': '' },
   'only-main-imports-cli': { 'src/demo/nosy.ts': "import '../cli/target.ts'", 'src/cli/target.ts': '' },
   'one-home-per-library': { 'src/loop/grpc.ts': "import '@grpc/grpc-js'" },
@@ -37,7 +42,7 @@ const offences: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'no-circular': { 'src/backtest/one.ts': "import './two.ts'", 'src/backtest/two.ts': "import './one.ts'" },
   'no-unresolvable': { 'src/demo/lost.ts': "import './nowhere.ts'" },
 }
-const libraries = ['@grpc/grpc-js', 'axios', '@kubernetes/client-node', 'pino', 'yaml', 'highs']
+const libraries = ['@grpc/grpc-js', 'axios', '@kubernetes/client-node', 'pino', 'yaml', 'highs', 'd3-scale']
 
 const planted = mkdtempSync(join(tmpdir(), 'mixscaler-canary-'))
 

@@ -54,7 +54,8 @@ export async function startChromium(): Promise<Browser> {
     open: (url, view) => openPage(connection, url, view),
     close: async () => {
       const ended = new Promise((resolve) => child.once('exit', resolve))
-      await connection.send('Browser.close')
+      // It may be gone before it answers.
+      void connection.send('Browser.close')
       await ended
       rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
     },

@@ -1,25 +1,5 @@
-// What a reader has to believe to believe the report: how it was simulated, and on what each variant's capacity rests.
+// What a reader has to believe to believe the report of a backtest: how it was simulated.
 import type { ResultSettings } from '../../backtest/result.ts'
-import type { PolicySet } from '../../core/policy.ts'
-import type { ProfileQuality } from '../../core/profile.ts'
-
-export interface SizedBy {
-  readonly variant: string
-  readonly profile: string
-  readonly quality: ProfileQuality
-  readonly source: string
-}
-
-export function sizedBy({ policies }: PolicySet): readonly SizedBy[] {
-  return policies.flatMap(({ variants }) =>
-    variants.map(({ id, profile: { name, quality, source } }) => ({
-      variant: id,
-      profile: name,
-      quality,
-      source,
-    })),
-  )
-}
 
 /** Sentences without their full stops. */
 export function assumptions(settings: ResultSettings): readonly string[] {

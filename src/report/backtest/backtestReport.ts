@@ -3,10 +3,11 @@
 import type { MinuteSeries, Result, ResultSettings } from '../../backtest/result.ts'
 import type { PolicySet } from '../../core/policy.ts'
 import type { Planning } from '../planning.ts'
-import { assumptions, type SizedBy, sizedBy } from './assumptions.ts'
+import { type SizedBy, sizedBy } from '../sizedBy.ts'
+import { assumptions } from './assumptions.ts'
 import { type AttainmentMap, attainmentMap } from './attainmentMap.ts'
 import { bucketSeconds, means, sums } from './buckets.ts'
-import { type Comparison, comparison } from './comparison.ts'
+import { type Bound, type Comparison, comparison } from './comparison.ts'
 import { type PoolUse, poolUses } from './poolUse.ts'
 import { type Summary, summary } from './summary.ts'
 import { type WorstMinute, worstMinutes } from './worstMinutes.ts'
@@ -26,13 +27,6 @@ export interface BacktestReportInput {
   readonly bound?: Bound
   /** Plans at one instant of the traffic, by the production code. */
   readonly planning?: Planning
-}
-
-/** The cheapest schedule that knows the future. */
-export interface Bound {
-  readonly dollars: number
-  /** By minute from second 0 on, where the schedule is known. */
-  readonly dollarsPerHour?: readonly number[]
 }
 
 export interface BacktestReport {

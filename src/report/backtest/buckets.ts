@@ -1,5 +1,6 @@
 // Minutes to columns that a chart can show: weeks have more minutes than a page has points. A bucket is the mean of its
 // minutes that have a value; one without any has none.
+import { rounded } from '../../core/explain/alternatives.ts'
 
 export interface Cut {
   /** Minutes before it, the warm-up, are left out. */
@@ -29,7 +30,7 @@ export function means(
       .slice(bucket * perBucket, (bucket + 1) * perBucket)
       .filter((value): value is number => value !== null)
     if (values.length === 0) return null
-    return sixDigits(of === 'mean' ? mean(values) : Math.max(...values))
+    return rounded(of === 'mean' ? mean(values) : Math.max(...values))
   })
 }
 
@@ -42,11 +43,6 @@ export function sums(columns: readonly (readonly (number | null)[])[]): readonly
       return sum === null || value === null ? null : sum + value
     }, 0),
   )
-}
-
-/** More would only be noise in a file that people read. */
-export function sixDigits(value: number): number {
-  return Number(value.toPrecision(6))
 }
 
 function mean(values: readonly number[]): number {

@@ -1,8 +1,7 @@
 // One traffic under several controllers, side by side: what each paid for which service, and how far from the bound.
 import type { ClassResult, Result } from '../../backtest/result.ts'
+import { rounded } from '../../core/explain/alternatives.ts'
 import { missing, type Reading } from '../../core/reading.ts'
-import type { Bound } from './backtestReport.ts'
-import { sixDigits } from './buckets.ts'
 
 export interface Comparison {
   readonly controller: string
@@ -21,6 +20,13 @@ export interface Comparison {
   readonly startingReplicaMinutes: number
   readonly scaleUps: number
   readonly scaleDowns: number
+}
+
+/** The cheapest schedule that knows the future. */
+export interface Bound {
+  readonly dollars: number
+  /** By minute from second 0 on, where the schedule is known. */
+  readonly dollarsPerHour?: readonly number[]
 }
 
 export interface ClassAttainment {
@@ -45,9 +51,9 @@ export function comparison(
     const shares = result.classes.flatMap((each) => each.attainment?.all ?? [])
     return {
       controller: result.controller,
-      dollars: sixDigits(result.dollars),
-      dollarsPerHour: sixDigits(result.dollarsPerHour),
-      dollarsPerYear: sixDigits(result.dollarsPerHour * hoursPerYear),
+      dollars: rounded(result.dollars),
+      dollarsPerHour: rounded(result.dollarsPerHour),
+      dollarsPerYear: rounded(result.dollarsPerHour * hoursPerYear),
       toBound:
         bound === undefined
           ? missing('notReported', 'the bound was not computed')
@@ -59,9 +65,9 @@ export function comparison(
       attainment,
       worstAttainment: shares.length === 0 ? missing('idle') : Math.min(...shares),
       gpuHours: Object.fromEntries(
-        Object.entries(result.gpuHours).map(([type, hours]) => [type, sixDigits(hours)]),
+        Object.entries(result.gpuHours).map(([type, hours]) => [type, rounded(hours)]),
       ),
-      startingReplicaMinutes: sixDigits(
+      startingReplicaMinutes: rounded(
         result.variants.reduce((sum, variant) => sum + variant.startingReplicaMinutes, 0),
       ),
       scaleUps: result.events.scaleUps,
@@ -82,9 +88,9 @@ function classAttainment(each: ClassResult): ClassAttainment {
 }
 
 function ratio(cost: number, of: number): Reading {
-  return of > 0 ? sixDigits(cost / of) : missing('infinite', 'nothing was spent there')
+  return of > 0 ? rounded(cost / of) : missing('infinite', 'nothing was spent there')
 }
 
 function less(value: Reading, by: number): Reading {
-  return typeof value === 'number' ? sixDigits(value - by) : value
+  return typeof value === 'number' ? rounded(value - by) : value
 }

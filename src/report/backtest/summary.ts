@@ -1,9 +1,9 @@
 // What a director reads in ten seconds: what is paid, what would be paid, whether the SLO held, which GPU runs out, and
 // what twice the traffic would take.
 import type { Result } from '../../backtest/result.ts'
+import { rounded } from '../../core/explain/alternatives.ts'
 import { missing, type Reading } from '../../core/reading.ts'
 import { type Doubled, doubled, type Planning } from '../planning.ts'
-import { sixDigits } from './buckets.ts'
 import type { Comparison } from './comparison.ts'
 import type { PoolUse } from './poolUse.ts'
 
@@ -60,7 +60,7 @@ export function summary(
     today: now ?? { unknown: 'no rule was run beside ours that stands for what runs today' },
     ours,
     savedShare: now === undefined ? noToday : saved(now.dollarsPerHour, ours.dollarsPerHour),
-    savedPerYear: now === undefined ? noToday : sixDigits(now.dollarsPerYear - ours.dollarsPerYear),
+    savedPerYear: now === undefined ? noToday : rounded(now.dollarsPerYear - ours.dollarsPerYear),
     worstClass: worstClass(own),
     bottleneck: bottleneck(pools),
     doubled: planning === undefined ? { unknown: 'no what-if was planned' } : doubled(planning),
@@ -68,7 +68,7 @@ export function summary(
 }
 
 function saved(before: number, after: number): Reading {
-  return before > 0 ? sixDigits(1 - after / before) : missing('infinite', 'nothing is paid today')
+  return before > 0 ? rounded(1 - after / before) : missing('infinite', 'nothing is paid today')
 }
 
 function worstClass({ classes }: Result): Summary['worstClass'] {

@@ -1,9 +1,9 @@
 // The ten minutes in which most requests broke their SLO, and what the series say about why: what was foreseen, what was
 // asked for and not yet there, what had no room. Only facts of that minute: no cause is guessed.
 import type { ClassMinutes, MinuteSeries, VariantMinutes } from '../../backtest/result.ts'
+import { rounded } from '../../core/explain/alternatives.ts'
 import type { PolicySet } from '../../core/policy.ts'
 import { rate } from '../figures.ts'
-import { sixDigits } from './buckets.ts'
 import { gpusHeld } from './poolUse.ts'
 
 export interface WorstMinute {
@@ -51,9 +51,9 @@ export function worstMinutes(
         {
           at: epochSeconds + minute * 60,
           class: id,
-          lateRequests: sixDigits(lateRequests),
+          lateRequests: rounded(lateRequests),
           attainment: series.attainment[minute] ?? 1,
-          demand: sixDigits(series.demand[minute] ?? 0),
+          demand: rounded(series.demand[minute] ?? 0),
           forecast: series.forecast[minute] ?? null,
           reasons: reasonsOf(minute, id, series, { variants, held, policies }),
         },
@@ -92,9 +92,11 @@ function reasonsOf(
       return gpus !== undefined && used >= gpus ? [`pool ${pool} is full: ${used} of ${gpus} GPUs`] : []
     }),
   ]
-  return reasons.length > 0
-    ? reasons
-    : ['every replica that was wanted was ready, and demand was as foreseen: a burst within the minute']
+  if (reasons.length > 0) return reasons
+  const inSystem = Math.round(series.unfinished[minute] ?? 0)
+  return [
+    `demand was as foreseen and every replica that was wanted was ready; ${inSystem} requests were in the system`,
+  ]
 }
 
 /** How far the level of a moment ago is searched, and how much more of it is worth a word. */

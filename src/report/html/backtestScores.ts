@@ -129,10 +129,10 @@ export function attainmentSection({ attainment }: BacktestReport): Section {
   }
 }
 
-/** The unit stands in the legend. */
+/** The unit stands in the legend. Rounded down, so that 100 is all of them. */
 function compactShare(value: number): string {
-  const text = share(value).replace(' %', '')
-  return text === '100.0' ? '100' : text
+  const tenths = Math.floor(value * 1000 + 1e-9) / 10
+  return tenths === 100 ? '100' : tenths.toFixed(1)
 }
 
 export function worstSection({ worstMinutes }: BacktestReport): Section {

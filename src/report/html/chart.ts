@@ -4,7 +4,7 @@ import { type ScaleLinear, scaleLinear } from 'd3-scale'
 import { area, curveStepAfter, line, stack } from 'd3-shape'
 import { clockText, dayText, instant } from './instants.ts'
 import { html, type Markup } from './markup.ts'
-import { type NumberFormat, number } from './number.ts'
+import { count, type NumberFormat, number } from './number.ts'
 
 export interface TimeChart {
   /** Unique on the page; letters, digits and dashes. */
@@ -72,8 +72,8 @@ function drawn({ at, series, unit }: TimeChart): Markup {
   )
     .curve(curveStepAfter)
     .defined((value) => value !== null)
-  const ticks = y.ticks(5)
-  const label = y.tickFormat(5)
+  const ticks = wholeTicks(y.ticks(5))
+  const label = ticks.every(Number.isInteger) ? count : y.tickFormat(5)
   return html`<g class="axis" aria-hidden="true">${ticks.map(
     (tick) =>
       html`<line x1="${margin.left}" x2="${width - margin.right}" y1="${y(tick)}" y2="${y(tick)}"/><text x="${margin.left - 8}" y="${y(tick) + 4}" text-anchor="end">${label(tick)}</text>`,
@@ -90,11 +90,17 @@ ${series
 <line class="cursor" y1="${margin.top}" y2="${height - margin.bottom}" x1="-9" x2="-9"/>`
 }
 
+/** Half a replica is no mark worth a line, unless there is nothing above it. */
+function wholeTicks(ticks: readonly number[]): readonly number[] {
+  const whole = ticks.filter(Number.isInteger)
+  return whole.length >= 2 ? whole : ticks
+}
+
 function timeTicks(x: ScaleLinear<number, number>): readonly Markup[] {
   const [from = 0, to = from] = x.domain()
   return utcTicks(from, to).map(
     ({ at, text }) =>
-      html`<line class="tick" x1="${x(at)}" x2="${x(at)}" y1="${height - margin.bottom}" y2="${height - margin.bottom + 5}"/><text x="${x(at)}" y="${height - margin.bottom + 19}" text-anchor="middle">${text}</text>`,
+      html`<line class="tick" x1="${x(at)}" x2="${x(at)}" y1="${height - margin.bottom}" y2="${height - margin.bottom + 5}"/><text x="${x(at)}" y="${height - margin.bottom + 19}" text-anchor="${x(at) > width - 40 ? 'end' : 'middle'}">${text}</text>`,
   )
 }
 
@@ -137,11 +143,11 @@ export function columnTable(
   caption: string,
 ): Markup {
   return html`<table id="${id}"><caption>${caption}</caption><thead><tr><th scope="col">UTC</th>${columns.map(
-    ({ name }) => html`<th scope="col" class="number">${name}</th>`,
+    ({ name }) => html`<th scope="col">${name}</th>`,
   )}</tr></thead><tbody>${at.map(
     (second, row) =>
       html`<tr><th scope="row">${instant(second)}</th>${columns.map(
-        ({ values }) => html`<td class="number">${number(values[row], format)}</td>`,
+        ({ values }) => html`<td>${number(values[row], format)}</td>`,
       )}</tr>
 `,
   )}</tbody></table>`

@@ -115,9 +115,10 @@ export function whySection({ policies }: Planning): Section {
 export function doubledTile(doubled: Doubled | { readonly unknown: string }): Tile {
   const label = 'At twice the traffic'
   if ('unknown' in doubled) return { label, value: 'no data', note: doubled.unknown }
-  const { costPerHour, moreShare, shortPerSecond, fullPools, firstShortAt } = doubled
+  const { costPerHour, moreShare, shortPerSecond, fullPools, atMax, firstShortAt } = doubled
   const isShort = shortPerSecond > 0
-  const full = fullPools.length === 0 ? undefined : html` Full: ${fullPools.join(', ')}.`
+  const stops = [...fullPools.map((pool) => `pool ${pool}`), ...atMax.map((id) => `max of ${id}`)]
+  const full = stops.length === 0 ? undefined : html` At the limit: ${stops.join(', ')}.`
   return {
     label,
     value: number(costPerHour, dollarsPerHour),
