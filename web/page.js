@@ -231,6 +231,11 @@ function problems(title, texts) {
   return [element('section', 'problems', element('h2', '', title), facts(texts.map((text) => ({ text }))))]
 }
 
+/** What is short comes first, then what is held. @param {PolicyDecision} policy */
+function urgency({ status }) {
+  return ['shortfall', 'held'].includes(status) ? ['shortfall', 'held'].indexOf(status) : 2
+}
+
 /**
  * @param {Plan} plan
  * @param {Policies} policies
@@ -244,7 +249,7 @@ function show(plan, policies, now) {
     tiles(plan, age, isStale),
     ...problems('Policy files that are not valid: the policies in force stay', policies.problems),
     ...problems('What looked wrong while observing', plan.warnings),
-    ...plan.policies.map(policySection),
+    ...plan.policies.toSorted((x, y) => urgency(x) - urgency(y)).map(policySection),
   )
   say(isStale ? 'stale' : 'fresh', `decided ${new Date(plan.at * 1000).toISOString().slice(0, 19)}Z`)
 }
