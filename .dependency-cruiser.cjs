@@ -1,6 +1,6 @@
 // The dependency rule of docs/ARCHITECTURE.md, checked by `npm run check:dependencies`.
 // test/architecture/canary.test.ts proves that each rule can fail.
-const adapters = 'policy|prometheus|kubernetes|grpc|telemetry|solvers|profiling'
+const adapters = 'policy|prometheus|kubernetes|grpc|telemetry|solvers|report|profiling'
 
 module.exports = {
   forbidden: [
@@ -33,14 +33,6 @@ module.exports = {
       severity: 'error',
       from: { path: `^src/(${adapters})/` },
       to: { path: '^src/', pathNot: ['^src/core/', '^src/$1/', '^src/backtest/(result|limits)\\.ts$'] },
-    },
-    {
-      name: 'report-knows-results',
-      comment:
-        'Reports are on decisions and on the results of backtests, which are plain data; nothing else is theirs.',
-      severity: 'error',
-      from: { path: '^src/report/' },
-      to: { path: '^src/', pathNot: '^src/(core/|report/|backtest/result\\.ts$)' },
     },
     {
       name: 'd3-lives-in-report',

@@ -16,6 +16,9 @@ export interface ControllerContext {
   readonly seed: number
 }
 
+/** Ours: what reports are on. */
+export const reviewedController = 'mixscaler'
+
 export const controllers: Readonly<Record<string, (context: ControllerContext) => Controller>> = {
   mixscaler: ({ site, tools, tickSeconds }) => decideController(site, tools, tickSeconds),
   static: ({ site, tools, traffic, seed }) =>

@@ -3,19 +3,23 @@
 import { writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { defaultPlant, defaultStepSeconds } from '../backtest/backtest.ts'
-import { controllers } from '../backtest/controllers.ts'
+import { controllers, reviewedController } from '../backtest/controllers.ts'
 import { broken, type Limit, readLimits } from '../backtest/limits.ts'
 import type { Result } from '../backtest/result.ts'
+import type { Observation } from '../core/observation.ts'
 import { parseShare } from '../policy/quantity.ts'
 import { backtestCsv, backtestTable, brokenLines } from '../report/backtestTable.ts'
 import { documentText } from '../report/documentText.ts'
 import { junitText } from '../report/junit.ts'
 import { type BacktestJob, runJobs } from './backtestJobs.ts'
+import { requireComparable, writeReview } from './backtestReport.ts'
 import { describeTraffic, trafficFlags } from './backtestTraffic.ts'
 import { defineCommand, type Terminal, type Values } from './command.ts'
+import { commandLine } from './commandLine.ts'
 import { CommandError, type ExitCode, exitCodes, usageError } from './exit.ts'
 import { policyFlag, requirePolicies } from './policies.ts'
 import { progress } from './progress.ts'
+import { reportFlag } from './reportFiles.ts'
 import { choiceFlag, durationFlag, plainColumns } from './values.ts'
 
 const outputs = ['table', 'json', 'csv', 'yaml'] as const
@@ -70,6 +74,7 @@ const flags = {
     text: "exit code 4 if one holds: 'attainment<99%,cost>120/h,ttft.p95[chat]>1s'",
   },
   junit: { type: 'string', placeholder: 'FILE', text: 'write the conditions of --fail-if as JUnit XML' },
+  report: reportFlag,
   workers: { type: 'string', placeholder: 'N', text: 'threads (default: one per core)' },
   output: {
     type: 'string',
@@ -116,6 +121,11 @@ export const backtest = defineCommand({
         "mixscaler backtest -p policies/ --synthetic 'diurnal:rate=20,swing=0.7,for=4h,prompt=1200,output=210' --fail-if 'attainment<99%,cost>120/h' --junit backtest.xml",
     },
     {
+      text: 'For a review: one HTML file, against a static fleet as what runs today',
+      command:
+        'mixscaler backtest -p policies/ --trace chat=requests.csv --controller mixscaler,static --report review.html',
+    },
+    {
       text: 'Is it safe when the profiles are 10 % optimistic? Three seeds',
       command: 'mixscaler backtest -p policies/ --trace requests.csv --model-error 10% --seed 1,2,3 -o csv',
     },
@@ -125,6 +135,8 @@ export const backtest = defineCommand({
     if (values.junit !== undefined && values['fail-if'] === undefined)
       throw usageError('--junit needs --fail-if: it reports those conditions')
     const settings = settingsFrom(values)
+    const reports = values.report ?? []
+    requireComparable(reports, settings.variations)
     const { policies, warnings } = await requirePolicies(values.policy)
     for (const warning of warnings) terminal.error(`warning: ${warning}\n`)
     const classNames = policies.policies.flatMap(({ classes }) => classes.map(({ name }) => name))
@@ -134,10 +146,12 @@ export const backtest = defineCommand({
     const jobs = settings.variations.map(
       (variation): BacktestJob => ({ ...settings.common, ...variation, warmupSeconds, policies, traffic }),
     )
-    const results = await simulated(jobs, settings.workers, terminal)
+    const { results, busiest } = await simulated(jobs, settings.workers, terminal)
     const failures = results.map((result) => broken(limits, result))
     terminal.out(printed(results, failures, output, terminal))
     if (values.junit !== undefined) await written(values.junit, junitText(results, limits, failures))
+    const command = commandLine('backtest', flags, values)
+    await writeReview(reports, { policies, results, busiest, command }, terminal)
     if (failures.every((each) => each.length === 0)) return exitCodes.good
     if (output !== 'table')
       for (const [i, result] of results.entries())
@@ -215,15 +229,20 @@ async function simulated(
   jobs: readonly BacktestJob[],
   workers: number,
   terminal: Terminal,
-): Promise<readonly Result[]> {
+): Promise<{ readonly results: readonly Result[]; readonly busiest: Observation | undefined }> {
   const hours = jobs.reduce((sum, { traffic }) => sum + traffic.untilSeconds, 0) / 3600
   const shown = progress(terminal, 'simulated hours', Math.ceil(hours))
+  let busiest: Observation | undefined
   try {
-    return await runJobs(jobs, {
+    const results = await runJobs(jobs, {
       workers,
+      busiest: ({ controller }, observation) => {
+        if (controller === reviewedController) busiest = observation
+      },
       simulated: (seconds) => shown.done(Math.floor(seconds / 3600)),
       signal: terminal.signal,
     })
+    return { results, busiest }
   } finally {
     shown.end()
   }

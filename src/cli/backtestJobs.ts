@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Setup } from '../backtest/backtest.ts'
 import type { Result } from '../backtest/result.ts'
+import type { Observation } from '../core/observation.ts'
 import { CommandError, exitCodes } from './exit.ts'
 import type { TrafficDescription } from './traceFiles.ts'
 
@@ -14,6 +15,8 @@ export interface BacktestJob extends Omit<Setup, 'traffic' | 'tools' | 'controll
 
 export type JobMessage =
   | { readonly kind: 'at'; readonly seconds: number }
+  /** Before it is done: what the controller saw at the busiest instant. */
+  | { readonly kind: 'busiest'; readonly observation: Observation }
   | { readonly kind: 'done'; readonly result: Result }
   /** `known`: foreseen, and written for people. */
   | { readonly kind: 'failed'; readonly why: string; readonly known: boolean }
@@ -22,6 +25,8 @@ export interface JobsOptions {
   readonly workers: number
   /** Simulated seconds of all jobs together. */
   readonly simulated: (seconds: number) => void
+  /** What the controller of a job saw at its busiest instant. */
+  readonly busiest?: (job: BacktestJob, observation: Observation) => void
   /** Ends the workers. */
   readonly signal: AbortSignal
 }
@@ -46,7 +51,7 @@ export async function runJobs(
       while (next < jobs.length) {
         const index = next++
         const job = jobs[index] as BacktestJob
-        const result = await answered(worker, job, options.signal, (seconds) => {
+        const result = await answered(worker, job, options, (seconds) => {
           at[index] = Math.min(seconds, job.traffic.untilSeconds)
           options.simulated(at.reduce((sum, each) => sum + each, 0))
         })
@@ -65,7 +70,7 @@ export async function runJobs(
 function answered(
   worker: Worker,
   job: BacktestJob,
-  signal: AbortSignal,
+  { signal, busiest }: JobsOptions,
   at: (seconds: number) => void,
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
@@ -73,6 +78,9 @@ function answered(
       switch (message.kind) {
         case 'at':
           at(message.seconds)
+          return
+        case 'busiest':
+          busiest?.(job, message.observation)
           return
         case 'done':
           leave()

@@ -3,6 +3,7 @@ import { parentPort } from 'node:worker_threads'
 import { backtest } from '../backtest/backtest.ts'
 import { controllers } from '../backtest/controllers.ts'
 import { TraceError } from '../backtest/traffic/traceError.ts'
+import { type Watched, watched } from '../backtest/watched.ts'
 import { createTools } from '../core/tools.ts'
 import { loadEngines } from '../solvers/engines.ts'
 import type { BacktestJob, JobMessage } from './backtestJobs.ts'
@@ -23,16 +24,22 @@ port.on('message', ({ traffic: description, controller, ...settings }: BacktestJ
     const make = controllers[controller]
     if (make === undefined) throw new RangeError(`no controller is called "${controller}"`)
     const { tickSeconds, seed } = settings
+    let watching: Watched | undefined
     const going = backtest({
       ...settings,
       traffic,
       tools,
-      controllerOf: (site) => make({ site, tools, tickSeconds, traffic, seed }),
+      controllerOf: (site) => {
+        watching = watched(make({ site, tools, tickSeconds, traffic, seed }))
+        return watching.controller
+      },
     })
     let said = 0
     for (;;) {
       const next = going.next()
       if (next.done === true) {
+        const observation = watching?.busiest()
+        if (observation !== undefined) say({ kind: 'busiest', observation })
         say({ kind: 'done', result: next.value })
         return
       }

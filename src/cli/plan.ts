@@ -9,7 +9,7 @@ import { planHtml } from '../report/html/planHtml.ts'
 import { planDocument } from '../report/planDocument.ts'
 import { planReport } from '../report/planReport.ts'
 import { planTable } from '../report/planTable.ts'
-import { planCsv } from '../report/reportCsv.ts'
+import { planReportCsv } from '../report/reportCsv.ts'
 import { type Sweep, sweepDocument, sweepTable } from '../report/sweepTable.ts'
 import { loadEngines } from '../solvers/engines.ts'
 import { defineCommand, type Flags, type Terminal, type Values } from './command.ts'
@@ -108,7 +108,7 @@ export const plan = defineCommand({
       })
       await writeReports(
         report,
-        { html: (assets) => planHtml(made, assets), json: () => made, csv: () => planCsv(made) },
+        { html: (assets) => planHtml(made, assets), json: () => made, csv: () => planReportCsv(made) },
         terminal,
       )
     }

@@ -223,9 +223,13 @@ function worst(classes: readonly ClassFigures[]): PlanReport['worstClass'] {
   return lowest?.each ?? { unknown: 'no latency was seen in the window' }
 }
 
+/** The pool that the plan fills most; where no size is known, the one that takes most. */
 function fullest(pools: readonly PoolFigures[]): PlanReport['bottleneck'] {
   const [most] = pools
     .flatMap((pool) => (isMissing(pool.plannedShare) ? [] : [{ pool, share: pool.plannedShare }]))
     .sort((x, y) => y.share - x.share)
-  return most?.pool ?? { unknown: 'nothing says how large a pool is' }
+  const [largest] = pools
+    .flatMap((pool) => (isMissing(pool.planned) ? [] : [{ pool, gpus: pool.planned }]))
+    .sort((x, y) => y.gpus - x.gpus)
+  return most?.pool ?? largest?.pool ?? { unknown: 'no count is known' }
 }

@@ -4,7 +4,7 @@ import { type Cell, csvText } from './csv.ts'
 import type { PlanReport } from './planReport.ts'
 
 /** One row per bucket. */
-export function backtestCsv({ at, classes, variants, costs }: BacktestReport): string {
+export function reviewCsv({ at, classes, variants, costs }: BacktestReport): string {
   const columns: readonly { readonly title: string; readonly values: readonly Cell[] }[] = [
     ...classes.flatMap(({ id, demand, busiestMinute, forecast }) => [
       { title: `${id} demand/s`, values: demand },
@@ -32,7 +32,7 @@ export function backtestCsv({ at, classes, variants, costs }: BacktestReport): s
 }
 
 /** One row per variant. */
-export function planCsv({ policies }: PlanReport): string {
+export function planReportCsv({ policies }: PlanReport): string {
   const heads = [
     'policy',
     'variant',

@@ -26,10 +26,6 @@ const offences: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'src/prometheus/nosy.ts': "import '../kubernetes/target.ts'",
     'src/kubernetes/target.ts': '',
   },
-  'report-knows-results': {
-    'src/report/nosy.ts': "import '../backtest/target.ts'",
-    'src/backtest/target.ts': '',
-  },
   'd3-lives-in-report': { 'src/loop/d3.ts': "import 'd3-scale'" },
   'loop-knows-ports-only': { 'src/loop/nosy.ts': "import '../grpc/target.ts'", 'src/grpc/target.ts': '' },
   'only-main-imports-cli': { 'src/demo/nosy.ts': "import '../cli/target.ts'", 'src/cli/target.ts': '' },

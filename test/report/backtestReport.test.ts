@@ -10,7 +10,7 @@ import {
 } from '../../src/report/backtest/backtestReport.ts'
 import { bucketSeconds, means, sums } from '../../src/report/backtest/buckets.ts'
 import { worstMinutes } from '../../src/report/backtest/worstMinutes.ts'
-import { backtestCsv } from '../../src/report/reportCsv.ts'
+import { reviewCsv } from '../../src/report/reportCsv.ts'
 import { examplePolicies, reviewed } from './reviewed.ts'
 
 let input: BacktestReportInput
@@ -78,7 +78,7 @@ describe('a report of a real run', () => {
   })
 
   test('is a CSV with one row per point and a title for every column', () => {
-    const lines = backtestCsv(report).split('\r\n')
+    const lines = reviewCsv(report).split('\r\n')
     expect(lines).toHaveLength(report.at.length + 2)
     expect(lines[0]).toContain('chat/llama-70b/chat demand/s,')
     const cells = (lines[1] ?? '').split(',')
@@ -98,7 +98,10 @@ describe('a report of a real run', () => {
     })
     expect(isMissing(summary.savedShare)).toBe(true)
     expect(summary.doubled).toEqual({ unknown: 'no what-if was planned' })
-    expect(summary.bottleneck).toEqual({ unknown: 'no policy states the size of a pool' })
+    expect(summary.bottleneck).toMatchObject({
+      pool: 'h100',
+      gpus: { missing: 'notReported' },
+    })
     expect(comparison[0]?.toBound).toEqual(missing('notReported', 'the bound was not computed'))
   })
 

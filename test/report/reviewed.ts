@@ -2,12 +2,12 @@
 // fleet sized for the peak, with plans at the busiest instant.
 import { join } from 'node:path'
 import { backtest, defaultPlant, type Setup } from '../../src/backtest/backtest.ts'
-import { watched } from '../../src/backtest/busiest.ts'
 import { decideController, staticController } from '../../src/backtest/ours.ts'
 import type { Result } from '../../src/backtest/result.ts'
 import { type ClassLoad, sizedFor } from '../../src/backtest/sized.ts'
 import { lengthPoints } from '../../src/backtest/traffic/lengthPoints.ts'
 import type { RateWindow, Traffic } from '../../src/backtest/traffic/traffic.ts'
+import { watched } from '../../src/backtest/watched.ts'
 import { planningAt } from '../../src/cli/planned.ts'
 import { requirePolicies } from '../../src/cli/policies.ts'
 import { decide } from '../../src/core/decide.ts'

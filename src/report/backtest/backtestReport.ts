@@ -27,6 +27,8 @@ export interface BacktestReportInput {
   readonly bound?: Bound
   /** Plans at one instant of the traffic, by the production code. */
   readonly planning?: Planning
+  /** Further assumptions, of whoever ran it: sentences without their full stops. */
+  readonly notes?: readonly string[]
 }
 
 export interface BacktestReport {
@@ -146,7 +148,7 @@ export function backtestReport(input: BacktestReportInput): BacktestReport {
     worstMinutes: worstMinutes(own.minutes, policies, cut.fromMinute, epochSeconds),
     ...(planning === undefined ? {} : { planning }),
     sizedBy: sizedBy(policies),
-    assumptions: assumptions(settings),
+    assumptions: [...assumptions(settings), ...(input.notes ?? [])],
   }
 }
 

@@ -80,10 +80,11 @@ function worstClass({ classes }: Result): Summary['worstClass'] {
   return worst ?? { unknown: 'nothing arrived' }
 }
 
-/** The pool that was fullest at its peak; where no size is known nothing can be said. */
+/** The pool that was fullest at its peak; where no size is known, the one that held most. */
 function bottleneck(pools: readonly PoolUse[]): Summary['bottleneck'] {
   const [fullest] = pools
     .flatMap((pool) => (typeof pool.peakShare === 'number' ? [{ pool, share: pool.peakShare }] : []))
     .sort((x, y) => y.share - x.share)
-  return fullest?.pool ?? { unknown: 'no policy states the size of a pool' }
+  const [largest] = [...pools].sort((x, y) => y.peak - x.peak)
+  return fullest?.pool ?? largest ?? { unknown: 'no variant was in this run' }
 }

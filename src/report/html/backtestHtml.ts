@@ -1,12 +1,13 @@
 // The report of a backtest as one HTML file: its sections in the order in which a review asks its questions.
 import type { BacktestReport } from '../backtest/backtestReport.ts'
+import type { PoolUse } from '../backtest/poolUse.ts'
 import { isUnknown } from '../backtest/summary.ts'
-import { backtestCsv } from '../reportCsv.ts'
+import { reviewCsv } from '../reportCsv.ts'
 import { attainmentSection, comparisonSection, costSection, worstSection } from './backtestScores.ts'
 import { demandSection, poolSection, replicaSection } from './backtestSeries.ts'
 import { reportDocument, type Section, type WebAssets } from './document.ts'
 import { instant } from './instants.ts'
-import { html } from './markup.ts'
+import { type Content, html } from './markup.ts'
 import { count, dollars, dollarsPerHour, number, share } from './number.ts'
 import { bullets, named, type Tile, table, tiles } from './parts.ts'
 import { doubledTile, pricesSection, whatIfSection, whySection } from './planningParts.ts'
@@ -32,7 +33,7 @@ export function backtestHtml(report: BacktestReport, assets: WebAssets): string 
       ],
       data: report,
       fileName: 'mixscaler-backtest',
-      csv: backtestCsv(report),
+      csv: reviewCsv(report),
       footer: `Mixscaler ${version}`,
     },
     assets,
@@ -75,10 +76,16 @@ function summaryTiles(summary: BacktestReport['summary']): readonly Tile[] {
       : {
           label: 'Bottleneck',
           value: bottleneck.pool,
-          note: html`${number(bottleneck.peak, count)} of ${number(bottleneck.gpus, count)} GPUs at the peak (${number(bottleneck.peakShare, share)})`,
+          note: poolNote(bottleneck),
         },
     doubledTile(doubled),
   ]
+}
+
+function poolNote({ peak, gpus, peakShare }: PoolUse): Content {
+  return typeof gpus === 'number'
+    ? html`${number(peak, count)} of ${number(gpus, count)} GPUs at the peak (${number(peakShare, share)})`
+    : html`${number(peak, count)} GPUs at the peak; nothing says how many there are`
 }
 
 /** The sign is said in words. */

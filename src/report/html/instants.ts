@@ -22,6 +22,6 @@ export function clockText(seconds: number): string {
 }
 
 /** `2026-11-24T14:05:00Z`. */
-export function isoText(seconds: number): string {
+function isoText(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z')
 }

@@ -1,6 +1,6 @@
 // The report of a plan as one HTML file: now against plan, why, what binds, what if.
 import type { PlanReport, PolicyFigures, PoolFigures, VariantFigures } from '../planReport.ts'
-import { planCsv } from '../reportCsv.ts'
+import { planReportCsv } from '../reportCsv.ts'
 import { reportDocument, type Section, type WebAssets } from './document.ts'
 import { instant } from './instants.ts'
 import { type Content, html, type Markup } from './markup.ts'
@@ -26,7 +26,7 @@ export function planHtml(report: PlanReport, assets: WebAssets): string {
       ],
       data: report,
       fileName: 'mixscaler-plan',
-      csv: planCsv(report),
+      csv: planReportCsv(report),
       footer: `Mixscaler ${version}`,
     },
     assets,
@@ -59,10 +59,16 @@ function summaryTiles(report: PlanReport): readonly Tile[] {
       : {
           label: 'Bottleneck',
           value: bottleneck.pool,
-          note: html`${number(bottleneck.planned, count)} of ${number(bottleneck.gpus, count)} GPUs planned (${number(bottleneck.plannedShare, share)})`,
+          note: poolNote(bottleneck),
         },
     doubledTile(doubled),
   ]
+}
+
+function poolNote({ planned, gpus, plannedShare }: PoolFigures): Content {
+  return typeof gpus === 'number'
+    ? html`${number(planned, count)} of ${number(gpus, count)} GPUs planned (${number(plannedShare, share)})`
+    : html`${number(planned, count)} GPUs planned; nothing says how many there are`
 }
 
 function policyMarkup({ id, model, status, reasons, classes, variants, costPerHour }: PolicyFigures): Markup {

@@ -1,7 +1,7 @@
 // Which instant of a backtest its what-ifs are about.
 import { expect, test } from 'vitest'
-import { watched } from '../../src/backtest/busiest.ts'
 import type { Controller } from '../../src/backtest/controller.ts'
+import { watched } from '../../src/backtest/watched.ts'
 import { missing } from '../../src/core/reading.ts'
 import { chatAt } from '../cli/observations.ts'
 
