@@ -47,7 +47,8 @@ export async function writeReports(
 /** The files of web/, beside src/ and dist/ alike. */
 export function webAssets(): WebAssets {
   const read = (name: string): string => readFileSync(new URL(`../../web/${name}`, import.meta.url), 'utf8')
-  return { style: read('look.css'), reportScript: read('report.js'), pageScript: read('page.js') }
+  const style = ['look.css', 'charts.css', 'media.css'].map(read).join('')
+  return { style, reportScript: read('report.js'), pageScript: read('page.js') }
 }
 
 function contentOf(ending: Ending, forms: ReportForms): string {

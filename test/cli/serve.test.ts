@@ -140,11 +140,12 @@ test('a broken policy file leaves the old policies in force and says so in log, 
   })
 })
 
-test('reading pages causes no query', async () => {
+test('reading pages, the one for people among them, causes no query', async () => {
   const { running, get } = await serving('empty', '1h')
   await eventually(async () => ((await get('/api/v1/plan')).ok ? true : undefined))
   const before = prometheus.asked()
-  for (const path of ['/metrics', '/readyz', '/api/v1/plan', '/api/v1/policies']) await get(path)
+  for (const path of ['/', '/metrics', '/readyz', '/api/v1/plan', '/api/v1/policies'])
+    expect((await get(path)).status).toBe(200)
   expect(prometheus.asked()).toBe(before)
   expect(running.child.exitCode).toBeNull()
 })

@@ -35,6 +35,7 @@ export function comparisonSection({ comparison, controller }: BacktestReport): S
         { title: 'Against ours', align: 'number' },
         { title: 'To bound', align: 'number' },
         { title: 'Within SLO', align: 'number' },
+        { title: 'GPU-hours', align: 'number' },
         { title: 'Ups / downs', align: 'number' },
         { title: 'Paid while starting', align: 'number' },
       ],
@@ -72,6 +73,7 @@ function comparisonRow(each: Comparison, ours: string): readonly Content[] {
     each.controller === ours ? '' : number(each.againstOurs, signedShare),
     number(each.toBound, times),
     number(each.worstAttainment, share),
+    Object.entries(each.gpuHours).map(([type, hours]) => html`<div>${type} ${number(hours, count)}</div>`),
     html`${number(each.scaleUps, count)} / ${number(each.scaleDowns, count)}`,
     html`${number(each.startingReplicaMinutes, count)} min`,
   ]

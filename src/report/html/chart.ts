@@ -22,7 +22,7 @@ export interface TimeChart {
 export interface Series {
   readonly name: string
   /** `area`: stacked upon the areas before it. */
-  readonly kind: 'line' | 'dashed' | 'dotted' | 'area'
+  readonly kind: 'line' | 'dotted' | 'area'
   /** One of the colours of the style sheet, from 1 on. */
   readonly colour: number
   readonly values: readonly (number | null)[]
