@@ -85,7 +85,7 @@ const synthetic = [
   '--policy',
   policy,
   '--synthetic',
-  'diurnal:rate=8,swing=0.5,for=40m,prompt=900,output=120',
+  'diurnal:rate=8,swing=0.5,for=20m,prompt=900,output=120',
 ]
 
 test('backtest writes a report on our scaler, the next controller standing for today', async () => {
