@@ -96,7 +96,6 @@ export const plan = defineCommand({
       whatIf === undefined ? undefined : compared(whatIf, policies, under, decision, scene, tools)
     terminal.out(printed(decision, comparison, output, terminal))
     if (report.length > 0) {
-      const scene = { state: emptyState, observation, tools }
       const made = planReport({
         version: version(),
         command: again(values, observation.at),
@@ -104,7 +103,7 @@ export const plan = defineCommand({
         policies: under,
         observation,
         decision,
-        planning: planningAt(under, scene, decision, terminal),
+        planning: planningAt(under, { ...scene, tools }, decision, terminal),
       })
       await writeReports(
         report,
