@@ -1,6 +1,6 @@
 // How far the fluid plant is from the request-level one, on recorded traffic under our own controller and on static
 // fleets; how fast both are; what two weeks of a fleet of ten variants take. CPU time of this process, not wall time.
-// Usage: node bench/backtest.ts TRACE.csv [more traces] [--scale 4] [--step 5] [--static 3,3] [--weeks] [--million]
+// Usage: node bench/backtest.ts TRACE.csv [more traces] [--scale 4] [--step 5] [--static 3,3] [--seeds 8] [--weeks] [--million]
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { backtest, defaultPlant, defaultStepSeconds, type Setup } from '../src/backtest/backtest.ts'
@@ -24,6 +24,7 @@ const { values, positionals } = parseArgs({
     scale: { type: 'string', default: '4' },
     step: { type: 'string', default: String(defaultStepSeconds) },
     static: { type: 'string', multiple: true },
+    seeds: { type: 'string', default: '1' },
     weeks: { type: 'boolean' },
     million: { type: 'boolean' },
   },
@@ -97,11 +98,12 @@ function timed(
   traffic: Traffic,
   fidelity: 'request' | 'fluid',
   counts?: readonly number[],
+  seed = 1,
 ): Timed {
   const tools = createTools(engines)
   let decideMicroseconds = 0
   const setup: Setup = {
-    ...{ policies, traffic, tools, fidelity, seed: 1, tickSeconds, warmupSeconds: 600 },
+    ...{ policies, traffic, tools, fidelity, seed, tickSeconds, warmupSeconds: 600 },
     ...{ stepSeconds: Number(values.step), startupSigma: 0.1, modelError: 0, plant: defaultPlant },
     controllerOf: (site) => {
       const controller =
@@ -161,12 +163,33 @@ for (const file of positionals) {
     const label = `${file.replace(/.*_|\.csv$/g, '')} x ${values.scale}, ${fleet}`
     for (const [i, run] of runs.entries())
       console.log(row(`${i === 0 ? 'request' : 'fluid  '} ${label}`, run))
-    const [request, fluid] = runs as [Timed, Timed]
-    const attained = (run: Timed): number => run.result.classes[0]?.attainment?.all ?? Number.NaN
-    const cost = fluid.result.dollarsPerHour / request.result.dollarsPerHour - 1
-    const attainment = attained(fluid) / attained(request) - 1
-    console.log(`        fluid against request: attainment ${percent(attainment)}, cost ${percent(cost)}`)
+    console.log(`        fluid against request: ${differences(...(runs as [Timed, Timed]))}`)
   }
+  const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => i + 1)
+  if (seeds.length < 2) continue
+  const means = (['request', 'fluid'] as const).map((fidelity) => {
+    const results = seeds.map((seed) => timed(twoGpus, traffic, fidelity, undefined, seed))
+    const mean = (of: (run: Timed) => number): number =>
+      results.reduce((sum, run) => sum + of(run), 0) / seeds.length
+    return { attained: mean(attained), cost: mean(({ result }) => result.dollarsPerHour), results }
+  })
+  const [request, fluid] = means as [(typeof means)[0], (typeof means)[0]]
+  console.log(
+    `        ours, mean of ${seeds.length} seeds: request ${(100 * request.attained).toFixed(2)} % at $${request.cost.toFixed(2)}, ` +
+      `fluid ${(100 * fluid.attained).toFixed(2)} % at $${fluid.cost.toFixed(2)}: ` +
+      `attainment ${percent(fluid.attained / request.attained - 1)}, cost ${percent(fluid.cost / request.cost - 1)}`,
+  )
+  for (const [i, run] of request.results.entries())
+    console.log(`          seed ${i + 1}: ${differences(run, fluid.results[i] as Timed)}`)
+}
+
+function attained({ result }: Timed): number {
+  return result.classes[0]?.attainment?.all ?? Number.NaN
+}
+
+function differences(request: Timed, fluid: Timed): string {
+  const cost = fluid.result.dollarsPerHour / request.result.dollarsPerHour - 1
+  return `attainment ${percent(attained(fluid) / attained(request) - 1)}, cost ${percent(cost)}`
 }
 
 function percent(change: number): string {

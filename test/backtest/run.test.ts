@@ -22,11 +22,11 @@ import { oneVariant, siteFor } from './sites.ts'
 
 const engines = await loadEngines()
 
-function wave(untilSeconds: number): Traffic {
+function wave(untilSeconds: number, rate = 24): Traffic {
   const source = syntheticSource({
     ...{
       kind: 'diurnal',
-      rate: 30,
+      rate,
       swing: 0.6,
       periodSeconds: untilSeconds,
       peak: 0,
@@ -71,13 +71,15 @@ const [request, fluid] = (['request', 'fluid'] as const).map((fidelity) => ran({
 ]
 
 test('our own decision follows a wave: within its SLO, for less than the fleet that its peak needs', () => {
-  const fixed = ran({ controller: 'static' })
-  expect(request.classes[0]?.attainment?.all).toBeGreaterThan(0.98)
+  const [own, fixed] = ['mixscaler', 'static'].map((controller) =>
+    ran({ controller, fidelity: 'fluid', traffic: wave(10_800, 80) }),
+  ) as [Result, Result]
+  expect(own.classes[0]?.attainment?.all).toBeGreaterThan(0.98)
   expect(fixed.classes[0]?.attainment?.all).toBeGreaterThan(0.98)
-  expect(request.dollarsPerHour).toBeLessThan(fixed.dollarsPerHour)
+  expect(own.dollarsPerHour).toBeLessThan(0.9 * fixed.dollarsPerHour)
   expect([fixed.events.scaleUps, fixed.events.scaleDowns]).toEqual([0, 0])
-  expect(request.events.scaleUps).toBeGreaterThan(0)
-  const { ready = [] } = request.minutes.variants['demo/chat/h100'] ?? {}
+  expect(own.events.scaleUps).toBeGreaterThan(0)
+  const { ready = [] } = own.minutes.variants['demo/chat/h100'] ?? {}
   expect(Math.max(...ready)).toBeGreaterThan(2 * Math.min(...ready))
 })
 
@@ -192,6 +194,17 @@ test('signals are those that text, scrape and query give', () => {
       if (typeof mine !== 'number' || typeof other !== 'number')
         throw new Error(`${name} at ${at}: ${JSON.stringify([mine, other])}`)
       expect(mine, `${name} at ${at}`).toBeCloseTo(other, 6)
+    }
+    for (const name of [
+      'gapsPerSecond',
+      'gapSecondsPerSecond',
+      'firstTokensPerSecond',
+      'ttftSecondsPerSecond',
+    ] as const) {
+      const [mine, other] = [ours.typicalEngine, theirs?.typicalEngine]
+      if (mine === undefined || other === undefined || isMissing(mine) || isMissing(other))
+        throw new Error(`a typical engine at ${at}`)
+      expect(mine[name], `${name} at ${at}`).toBeCloseTo(other[name], 6)
     }
     expect(JSON.stringify(ours.arrivingNow), `arriving now at ${at}`).toBe(
       JSON.stringify(theirs?.arrivingNow),
