@@ -1,6 +1,6 @@
 // How far the fluid plant is from the request-level one, on recorded traffic under our own controller and on static
 // fleets; how fast both are; what two weeks of a fleet of ten variants take. CPU time of this process, not wall time.
-// Usage: node bench/backtest.ts TRACE.csv [more traces] [--scale 4] [--step 5] [--static 3,3] [--seeds 8] [--weeks] [--million]
+// Usage: npx node bench/backtest.ts TRACE.csv [more traces] [--scale 4] [--step 5] [--static 3,3] [--seeds 8] [--weeks] [--million]
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { backtest, defaultPlant, defaultStepSeconds, type Setup } from '../src/backtest/backtest.ts'

@@ -1,5 +1,5 @@
 // What capacity costs in CPU time: evaluations per second by role, and a fleet of 1,000 variants of which 5 % changed since the
-// last tick, against working all of them out again.  node bench/capacity.ts
+// last tick, against working all of them out again.  npx node bench/capacity.ts
 import { capacityOf } from '../src/core/capacity/capacity.ts'
 import { createCapacityMemo } from '../src/core/capacity/memo.ts'
 import type { CapacityQuestion } from '../src/core/capacity/question.ts'

@@ -1,5 +1,5 @@
 // How far the capacity answer is from the simulated replica, on random engines, lengths and SLOs: the simulated p95 over
-// the SLO when running at exactly the predicted rate.  node bench/capacityAccuracy.ts [draws] [requests] [seed]
+// the SLO when running at exactly the predicted rate.  npx node bench/capacityAccuracy.ts [draws] [requests] [seed]
 import { capacityOf } from '../src/core/capacity/capacity.ts'
 import type { CapacityQuestion, SizingGoal } from '../src/core/capacity/question.ts'
 import { lengthBins } from '../src/core/capacity/shape.ts'

@@ -14,7 +14,7 @@ import {
   ticksPerMinute,
 } from './forecastTraces.ts'
 
-const help = `Usage: node bench/forecast.ts --data DIR [--minutes 1,2,3,4,5,10] [--trace NAME] [--seed N]
+const help = `Usage: npx node bench/forecast.ts --data DIR [--minutes 1,2,3,4,5,10] [--trace NAME] [--seed N]
 
   --data DIR      with AzureLLMInferenceTrace_{conv,code}.csv, servegen_language_m_large_10min.csv and
                   servegen_reason_deepseek_r1_10min.csv

@@ -12,7 +12,7 @@ import { metricName } from '../src/grpc/metricName.ts'
 import { type GetMetricsRequest, type GetMetricsResponse, loadProtocol } from '../src/grpc/protocol.ts'
 import { startGrpcServer } from '../src/grpc/server.ts'
 
-const help = `node bench/grpc.ts [--seconds 20] [--refs 1000] [--concurrency 64]
+const help = `npx node bench/grpc.ts [--seconds 20] [--refs 1000] [--concurrency 64]
 
   --seconds      about how long the whole run takes
   --refs         ScaledObjects that ask, each with its own metadata

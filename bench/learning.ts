@@ -14,7 +14,7 @@ import { closedLoop } from '../test/stage/closedLoop.ts'
 import { calm, coldPods, liar, playOffProfile, restarts, type Trouble } from '../test/stage/offProfile.ts'
 import { azureConv, madeDay, servegenDay, type Traffic } from './learningTraffic.ts'
 
-const help = `Usage: node bench/learning.ts [flags]
+const help = `Usage: npx node bench/learning.ts [flags]
 
   --part NAME      speed or errors (default: both)
   --hours N        of the made day and of ServeGen's; the made day is squeezed into them (default 24)

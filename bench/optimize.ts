@@ -1,5 +1,5 @@
 // How long the optimizer takes, how near to a proven bound, and what one HiGHS program over everything makes of
-// the same: `node bench/optimize.ts [models|redundancy|twins|fleets|monolith|jitter]`. Wall and CPU, because machines are shared.
+// the same: `npx node bench/optimize.ts [models|redundancy|twins|fleets|monolith|jitter]`. Wall and CPU, because machines are shared.
 import { cpus } from 'node:os'
 import type { Engines } from '../src/core/optimize/engine.ts'
 import { coupledLimits, type FleetModel, type FleetPlan, planFleet } from '../src/core/optimize/fleet.ts'

@@ -7,7 +7,7 @@ import { goal, type Job, keyOf, type Ran } from './peers/job.ts'
 import { runAll } from './peers/pool.ts'
 import { printAblations, printBars, printCell, printSingles } from './peers/tables.ts'
 
-const help = `Usage: node bench/peers.ts --data DIR [flags]
+const help = `Usage: npx node bench/peers.ts --data DIR [flags]
 
   --data DIR        where the traces are (Azure and ServeGen, as published; docs/BENCHMARKS.md)
   --traces LIST     of ${Object.keys(traces).join(', ')} (default large,reason)

@@ -1,5 +1,5 @@
 // Fits every measured profile in a directory and prints its errors, in sample and on what was left out; then the knee
-// of an engine that a library profile has never seen. Usage: node bench/profiles.ts --data DIR
+// of an engine that a library profile has never seen. Usage: npx node bench/profiles.ts --data DIR
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -20,7 +20,7 @@ import { Unreadable } from '../src/profiling/unreadable.ts'
 import { table } from '../src/report/table.ts'
 
 const { values } = parseArgs({ options: { data: { type: 'string' } } })
-if (values.data === undefined) throw new Error('usage: node bench/profiles.ts --data DIR')
+if (values.data === undefined) throw new Error('usage: npx node bench/profiles.ts --data DIR')
 const data = joined(
   readdirSync(values.data, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

@@ -23,7 +23,7 @@ import { World } from '../src/simulation/world.ts'
 import { scrapeListed, startPrometheus } from '../test/stage/prometheus.ts'
 import { Answers, keepStream, type ScalerSet, startScalers } from '../test/stage/servers.ts'
 
-const help = `Usage: node bench/servers.ts [--servers 3] [--policies 10] [--refs 1000] [--streams 60] [--minutes 30] [--speed 5] [--seed 1]
+const help = `Usage: npx node bench/servers.ts [--servers 3] [--policies 10] [--refs 1000] [--streams 60] [--minutes 30] [--speed 5] [--seed 1]
 
   --minutes N   of the simulated world; it takes N / speed minutes
   --refs N      ScaledObjects that every server is asked for at every look

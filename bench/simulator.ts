@@ -1,5 +1,5 @@
 // How fast is the simulated replica, alone and against one that touches every sequence at every iteration?
-// Usage: node bench/simulator.ts [requests]
+// Usage: npx node bench/simulator.ts [requests]
 import type { Profile } from '../src/core/profile.ts'
 import { constantRate, renewalArrivals } from '../src/simulation/arrivals.ts'
 import { lognormalLengths } from '../src/simulation/lengths.ts'

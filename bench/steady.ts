@@ -1,7 +1,7 @@
 // How often targets change while nothing does: constant load under noise, random fleets, the decision in a closed loop
 // with start-ups that take their time. The bar: fewer than two changes per hour and variant. Beside it the same fleets
 // without the hold band, so that what it buys is seen.
-//   node bench/steady.ts [FLEETS=40] [HOURS=6] [SEED=1]
+//   npx node bench/steady.ts [FLEETS=40] [HOURS=6] [SEED=1]
 import { decide } from '../src/core/decide.ts'
 import type { Observation, VariantSignals } from '../src/core/observation.ts'
 import type { PolicySet, Variant, VariantId } from '../src/core/policy.ts'

@@ -1,5 +1,5 @@
 // A tick of a large fleet: how long `decide` takes when a few policies changed, against deciding it all anew.
-//   node bench/tick.ts [policies] [variants each] [ticks]
+//   npx node bench/tick.ts [policies] [variants each] [ticks]
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { decide } from '../src/core/decide.ts'
 import type { Observation } from '../src/core/observation.ts'

@@ -27,7 +27,7 @@ import { type LiveFleet, startLiveFleet } from '../test/stage/liveFleet.ts'
 import { scrapeListed, startPrometheus } from '../test/stage/prometheus.ts'
 import { type RealScaler, startScaler } from '../test/stage/scaler.ts'
 
-const help = `Usage: node bench/trace.ts --trace FILE [flags]
+const help = `Usage: npx node bench/trace.ts --trace FILE [flags]
 
 Plays an Azure LLM inference trace (columns TIMESTAMP, ContextTokens, GeneratedTokens) against a simulated fleet
 of a 70B model on two kinds of GPU, behind a real Prometheus and a real 'mixscaler serve'.

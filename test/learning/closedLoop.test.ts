@@ -1,5 +1,5 @@
 // The whole loop on a virtual clock: a fleet that is not as fast as its profile is found, and what happens in every
-// cluster does not make it look so. `node bench/learning.ts` plays the same for longer.
+// cluster does not make it look so. `npx node bench/learning.ts` plays the same for longer.
 import { describe, expect, it } from 'vitest'
 import { createTools } from '../../src/core/tools.ts'
 import { constantRate } from '../../src/simulation/arrivals.ts'
