@@ -1,7 +1,7 @@
 // Ticks as log lines: what changed is news, what stays the same is not. A fault is said once, and once when it is over.
 import type { Decision, PolicyDecision } from '../core/decision.ts'
 import { isMissing } from '../core/reading.ts'
-import { sentence } from '../core/reason.ts'
+import { sentence } from '../core/sentence.ts'
 import type { TickReport } from '../loop/tick.ts'
 import type { Logger } from '../telemetry/logger.ts'
 

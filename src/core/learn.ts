@@ -5,11 +5,12 @@ import { lookAhead, remembered } from './forecast/ahead.ts'
 import type { EnterDemand } from './forecast/history.ts'
 import type { Observation } from './observation.ts'
 import { type ClassId, type PolicyId, type PolicySet, type ScalingPolicy, serves } from './policy.ts'
+import { type ReadDemand, readDemand } from './readDemand.ts'
 import { isMissing } from './reading.ts'
 import { scheduledDemand } from './schedule/demand.ts'
 import { inForce } from './schedule/inForce.ts'
+import { holdOf, plannedFor, policyMemory } from './seenDemand.ts'
 import type { ClassMemory, PolicyMemory, State } from './state.ts'
-import { holdOf, plannedFor, policyMemory, type ReadDemand, readDemand } from './view.ts'
 
 /**
  * The state with one more instant of demand, entered by `enter`, of the work that waits for a deadline, and of lengths. Nothing is

@@ -4,9 +4,10 @@ import { type FleetModel, planFleet } from './optimize/fleet.ts'
 import { held } from './optimize/hold.ts'
 import type { MixFailure, MixPlan, MixPool, MixProblem } from './optimize/mix.ts'
 import { type ClassId, type PolicyId, serves, type Variant, type VariantId } from './policy.ts'
+import { peakOf } from './seenDemand.ts'
 import { makesAWhole, rateOf } from './sizing.ts'
 import type { Tools } from './tools.ts'
-import { type PolicyView, peakOf } from './view.ts'
+import type { PolicyView } from './view.ts'
 
 export interface PolicyPlan {
   readonly problem: MixProblem

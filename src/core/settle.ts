@@ -1,24 +1,25 @@
-// From the plan of one policy to what is emitted for it, with the reasons, and to what is remembered.
+// From the plan of one policy to what is emitted for it, with the reasons.
 import { attainment } from './attainment.ts'
 import type { ClassDecision, CostPerHour, PolicyDecision, VariantDecision } from './decision.ts'
-import type { Burstiness } from './demand/burst.ts'
-import { carriedBy } from './demand/supply.ts'
 import type { Forecast } from './forecast/forecast.ts'
-import { headroomShown, type LearntHeadroom, speedShown } from './learning.ts'
+import { headroomShown, speedShown } from './learning.ts'
+import { classMemory, memoryOf } from './memory.ts'
 import type { Observation, ReplicaCounts } from './observation.ts'
 import type { Engines } from './optimize/engine.ts'
 import type { MixPlan, MixProblem } from './optimize/mix.ts'
 import { planMix } from './optimize/planMix.ts'
 import type { PolicyPlan } from './plan.ts'
 import { type ClassId, type ScalingPolicy, serves, type TrafficClass, type VariantId } from './policy.ts'
+import type { UnseenVariant } from './readDemand.ts'
 import { isMissing, missing, type Reading } from './reading.ts'
 import type { Reason } from './reason.ts'
+import type { SeenVariant } from './seenVariant.ts'
 import { effectiveReplicas } from './stabilize/deadBand.ts'
 import { askedCounts, grantedCounts } from './stabilize/growth.ts'
 import { keepPairs } from './stabilize/pairs.ts'
 import { type Move, moves } from './stabilize/targets.ts'
 import type { ClassMemory, State, VariantMemory } from './state.ts'
-import type { PolicyView, SeenDemand, SeenVariant, UnseenVariant } from './view.ts'
+import type { PolicyView } from './view.ts'
 import { policyReasons, variantReasons } from './why.ts'
 
 export interface Settled {
@@ -244,106 +245,6 @@ function total(variants: readonly VariantDecision[], count: (variant: VariantDec
     sum += replicas * variant.costPerReplicaHour
   }
   return sum
-}
-
-function memoryOf(
-  view: PolicyView,
-  moved: ReadonlyMap<VariantId, Move>,
-  state: State,
-  at: number,
-): Readonly<Record<VariantId, VariantMemory>> {
-  const memories: Record<VariantId, VariantMemory> = {}
-  const learns = view.policy.behavior.learn.speed === 'on'
-  for (const variant of view.policy.variants) {
-    const { id } = variant
-    const move = moved.get(id)
-    const memory = move === undefined ? state.variants[id] : { target: move.target, plannedAt: at }
-    const speed = learns ? (view.speeds.get(variant) ?? state.variants[id]?.speed) : undefined
-    if (memory === undefined) continue
-    const { target, plannedAt } = memory
-    memories[id] = { target, plannedAt, ...(speed === undefined ? {} : { speed }) }
-  }
-  return memories
-}
-
-function classMemory(
-  view: PolicyView,
-  plan: MixPlan | undefined,
-  state: State,
-): Readonly<Record<ClassId, ClassMemory>> {
-  return Object.fromEntries(
-    [...view.shapes].map(([trafficClass, shape]) => {
-      const { id } = trafficClass
-      const known = view.demand.get(trafficClass)
-      return [
-        id,
-        {
-          ...(known === undefined ? {} : { demand: known.window }),
-          ...noiseMemory(known, state.classes[id]),
-          ...forecastMemory(known, state.classes[id]),
-          ...quietMemory(known, state.classes[id], view.bursts.get(trafficClass)),
-          ...headroomMemory(view.headrooms.get(trafficClass)),
-          ...(shape.origin === 'observed' ? { shape } : {}),
-          ...tolerantMemory(trafficClass, view, plan, state),
-        },
-      ]
-    }),
-  )
-}
-
-function noiseMemory(
-  known: SeenDemand | undefined,
-  before: ClassMemory | undefined,
-): Pick<ClassMemory, 'noise'> {
-  const noise = known?.noise ?? before?.noise
-  return noise === undefined ? {} : { noise }
-}
-
-/** What demand could not be entered into at this tick stays as it was. */
-function forecastMemory(
-  known: SeenDemand | undefined,
-  before: ClassMemory | undefined,
-): Pick<ClassMemory, 'forecast'> {
-  const ahead = known === undefined || isMissing(known.ahead) ? undefined : known.ahead.history
-  const forecast = ahead ?? before?.forecast
-  return forecast === undefined ? {} : { forecast }
-}
-
-/** Idleness needs every tick: what was not proven at this one begins anew. */
-function quietMemory(
-  known: SeenDemand | undefined,
-  before: ClassMemory | undefined,
-  burst: Burstiness | undefined,
-): Pick<ClassMemory, 'idle' | 'bases' | 'burst'> {
-  const { idle, scheduled } = known ?? {}
-  const bases = scheduled?.bases ?? before?.bases ?? {}
-  return {
-    ...(idle === undefined ? {} : { idle }),
-    ...(Object.keys(bases).length === 0 ? {} : { bases }),
-    ...(burst === undefined || burst.memory.rates.length === 0 ? {} : { burst: burst.memory }),
-  }
-}
-
-function headroomMemory(learnt: LearntHeadroom | undefined): Pick<ClassMemory, 'headroom'> {
-  return learnt === undefined ? {} : { headroom: learnt.memory }
-}
-
-/** What was not read or not planned at this tick stays as it was. */
-function tolerantMemory(
-  trafficClass: TrafficClass,
-  { tolerant, headroomOf }: PolicyView,
-  plan: MixPlan | undefined,
-  state: State,
-): Pick<ClassMemory, 'ledger' | 'carried'> {
-  const { id, serviceLevel, demand } = trafficClass
-  if (serviceLevel.kind === 'interactive' || demand.kind === 'engine') return {}
-  const known = state.classes[id]
-  const ledger = tolerant.get(trafficClass)?.ledger ?? known?.ledger
-  const carried = plan === undefined ? known?.carried : carriedBy(plan, id, headroomOf(trafficClass))
-  return {
-    ...(ledger === undefined ? {} : { ledger }),
-    ...(carried === undefined ? {} : { carried }),
-  }
 }
 
 function order(policy: ScalingPolicy, id: VariantId): number {

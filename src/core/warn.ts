@@ -1,7 +1,8 @@
 // Which reasons are warnings: what somebody should look into, though the plan goes on. Their words hold no figures, so that
 // they are news when they begin and not at every tick; the reasons beside them have the figures.
 import type { PolicyDecision } from './decision.ts'
-import { type Reason, sentence } from './reason.ts'
+import type { Reason } from './reason.ts'
+import { sentence } from './sentence.ts'
 
 export function decisionWarnings(policies: readonly PolicyDecision[]): readonly string[] {
   return policies.flatMap(({ id, reasons, variants }) => [

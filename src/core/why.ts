@@ -8,7 +8,8 @@ import type { Binding, MixPlan } from './optimize/mix.ts'
 import { type ClassId, serves, type TrafficClass, type VariantId } from './policy.ts'
 import { isMissing } from './reading.ts'
 import type { Reason } from './reason.ts'
-import { type PolicyView, peakOf, type SeenDemand } from './view.ts'
+import { peakOf, type SeenDemand } from './seenDemand.ts'
+import type { PolicyView } from './view.ts'
 
 export function variantReasons(
   id: VariantId,

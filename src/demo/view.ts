@@ -1,7 +1,7 @@
 // The show as text: a picture that is redrawn on a terminal, a line now and then anywhere else, and the summary.
 import type { VariantDecision } from '../core/decision.ts'
 import { isMissing } from '../core/reading.ts'
-import { sentence } from '../core/reason.ts'
+import { sentence } from '../core/sentence.ts'
 import type { FleetClass } from '../simulation/fleet.ts'
 import type { DriverEvent } from './kedaDriver.ts'
 import type { Frame, VariantFrame } from './play.ts'

@@ -3,7 +3,7 @@
 import type { Decision, VariantDecision } from '../core/decision.ts'
 import type { VariantId } from '../core/policy.ts'
 import { isMissing } from '../core/reading.ts'
-import { sentence } from '../core/reason.ts'
+import { sentence } from '../core/sentence.ts'
 import type { AskedVariant, ScaledObjectFacts } from './scaledObjects.ts'
 
 export interface TargetChange {

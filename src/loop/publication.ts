@@ -4,7 +4,7 @@ import type { Decision, VariantDecision } from '../core/decision.ts'
 import type { PolicyId, PolicySet, VariantId } from '../core/policy.ts'
 import type { Publication, TargetAnswer } from '../core/publication.ts'
 import { isMissing } from '../core/reading.ts'
-import { missingName } from '../core/reason.ts'
+import { missingName } from '../core/sentence.ts'
 
 export interface PublishedDecision extends Publication {
   /** Which policies there are, before and between decisions. */

@@ -2,7 +2,8 @@
 import type { Alternative } from '../core/explain/alternatives.ts'
 import type { PolicyExplanation, VariantExplanation } from '../core/explain/explain.ts'
 import type { Restriction } from '../core/optimize/explain.ts'
-import { type Reason, sentence } from '../core/reason.ts'
+import type { Reason } from '../core/reason.ts'
+import { sentence } from '../core/sentence.ts'
 import {
   alternativeSentence,
   carriesSentence,

@@ -18,7 +18,7 @@ import type { ReplicaLimit } from '../core/explain/limit.ts'
 import type { Explanation, RestrictionCost, ShadowPrices } from '../core/optimize/explain.ts'
 import type { LatencyBound, ServiceLevel } from '../core/policy.ts'
 import { isMissing } from '../core/reading.ts'
-import { limitName, missingName } from '../core/reason.ts'
+import { limitName, missingName } from '../core/sentence.ts'
 import { money, percent, rate, shown } from './figures.ts'
 
 /** Less than this is not worth a word: half a cent per hour. */

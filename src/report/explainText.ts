@@ -1,6 +1,6 @@
 // An explanation as text for a person and as a document for programs. Both say the same sentences.
 import type { PolicyExplanation, VariantExplanation } from '../core/explain/explain.ts'
-import { sentence } from '../core/reason.ts'
+import { sentence } from '../core/sentence.ts'
 import { factGroups, policyReasons } from './explainFacts.ts'
 import {
   alternativeSentence,

@@ -1,7 +1,8 @@
 // A decision as a document for programs: what /api/v1/plan and `plan --output json|yaml` print. Every reason
 // carries its sentence. Keys stand in the order of the nouns.
 import type { Decision } from '../core/decision.ts'
-import { type Reason, sentence } from '../core/reason.ts'
+import type { Reason } from '../core/reason.ts'
+import { sentence } from '../core/sentence.ts'
 import type { Compared } from './compared.ts'
 
 export function planDocument({ at, costPerHour, policies, warnings }: Decision, whatIf?: Compared): object {

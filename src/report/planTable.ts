@@ -1,5 +1,5 @@
 // A decision as text for a person: per policy its classes, its variants with now, plan, target, cost and why,
-// and what the fleet costs now and by the plan. The sentences are those of src/core/reason.ts.
+// and what the fleet costs now and by the plan. The sentences are those of src/core/sentence.ts.
 import type { Capacity } from '../core/capacity/question.ts'
 import type {
   ClassDecision,
@@ -9,7 +9,8 @@ import type {
   VariantDecision,
 } from '../core/decision.ts'
 import { isMissing } from '../core/reading.ts'
-import { limitName, missingName, type Reason, sentence } from '../core/reason.ts'
+import type { Reason } from '../core/reason.ts'
+import { limitName, missingName, sentence } from '../core/sentence.ts'
 import { type Compared, comparedSentence } from './compared.ts'
 import { change, money, percent, rate, shown } from './figures.ts'
 import { bullets, type ColumnHead, table, wrap } from './table.ts'

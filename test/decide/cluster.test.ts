@@ -2,7 +2,7 @@
 // updates, paused ScaledObjects, and pins.
 import { describe, expect, it } from 'vitest'
 import type { Observation, Pause, ReplicaCounts } from '../../src/core/observation.ts'
-import { sentence } from '../../src/core/reason.ts'
+import { sentence } from '../../src/core/sentence.ts'
 import { behavior } from '../behavior.ts'
 import { observe, policy, policySet, signals, story, variant, variantOf } from './world.ts'
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Variant } from '../../src/core/policy.ts'
 import type { Profile } from '../../src/core/profile.ts'
 import { isMissing, missing } from '../../src/core/reading.ts'
-import { sentence } from '../../src/core/reason.ts'
+import { sentence } from '../../src/core/sentence.ts'
 import { emptyState } from '../../src/core/state.ts'
 import { behavior } from '../behavior.ts'
 import {

@@ -6,7 +6,7 @@ import type { Histogram } from '../../src/core/histogram.ts'
 import type { Observation, VariantSignals } from '../../src/core/observation.ts'
 import type { Behavior } from '../../src/core/policy.ts'
 import { isMissing, missing } from '../../src/core/reading.ts'
-import { sentence } from '../../src/core/reason.ts'
+import { sentence } from '../../src/core/sentence.ts'
 import { behavior } from '../behavior.ts'
 import { h100, observe, policy, policySet, signals, story, variant, variantOf } from './world.ts'
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ReplicaBounds, Schedule, ScheduleWindow } from '../../src/core/policy.ts'
 import { missing } from '../../src/core/reading.ts'
-import { sentence } from '../../src/core/reason.ts'
+import { sentence } from '../../src/core/sentence.ts'
 import { zoneOffsets } from '../../src/policy/zones.ts'
 import { behavior } from '../behavior.ts'
 import {

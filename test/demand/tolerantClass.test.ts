@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Decided } from '../../src/core/decide.ts'
 import { missing } from '../../src/core/reading.ts'
-import { type Reason, sentence } from '../../src/core/reason.ts'
+import type { Reason } from '../../src/core/reason.ts'
+import { sentence } from '../../src/core/sentence.ts'
 import { behavior } from '../behavior.ts'
 import {
   observe,

@@ -1,7 +1,7 @@
 // What KEDA may read, and when it gets an error instead.
 import { expect, test } from 'vitest'
 import { missing } from '../../src/core/reading.ts'
-import { missingName } from '../../src/core/reason.ts'
+import { missingName } from '../../src/core/sentence.ts'
 import { publishedDecision } from '../../src/loop/publication.ts'
 import { decisionOf, policyOf, policySetOf } from './values.ts'
 

@@ -2,7 +2,7 @@
 // What a plan gives back is free once it has really gone, so that targets never add up to more than a pool has.
 import { take } from '../inventory.ts'
 import type { VariantId } from '../policy.ts'
-import type { SeenVariant } from '../view.ts'
+import type { SeenVariant } from '../seenVariant.ts'
 
 /**
  * What is asked for to have the planned counts: where all replicas that do come are wanted, those that do not stay asked

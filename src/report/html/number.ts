@@ -1,7 +1,7 @@
 // Numbers in a report: the text for people, the value for programs. Each stands in a <data> element, so that a test can
 // look every number of the page up in the data beside it, and what is missing says why instead of being 0.
 import { isMissing, type Missing, type Reading } from '../../core/reading.ts'
-import { missingName } from '../../core/reason.ts'
+import { missingName } from '../../core/sentence.ts'
 import { html, type Markup } from './markup.ts'
 
 export type NumberFormat = (value: number) => string

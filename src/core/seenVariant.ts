@@ -1,0 +1,32 @@
+// How many replicas a variant has at this instant, how many are on their way, and between which bounds it may be planned.
+import type { Observation, ReplicaCounts } from './observation.ts'
+import type { Variant } from './policy.ts'
+import { isMissing } from './reading.ts'
+import { type CountBounds, countBounds, existing } from './stabilize/bounds.ts'
+import type { State } from './state.ts'
+
+export interface SeenVariant {
+  readonly variant: Variant
+  /** Replicas ready or starting; the surge of a rolling update is not counted. */
+  readonly current: number
+  readonly ready: number
+  /** Those and what was asked for last, which may not show yet; without those that do not come. */
+  readonly coming: number
+  /** Replicas whose GPUs are taken or promised. */
+  readonly held: number
+  readonly bounds: CountBounds
+}
+
+const none: ReplicaCounts = { desired: 0, ready: 0, starting: 0, terminating: 0 }
+
+export function countsOf(variant: Variant, observation: Observation, state: State): SeenVariant {
+  const replicas = observation.variants[variant.id]?.replicas
+  const counts = replicas === undefined || isMissing(replicas) ? none : replicas
+  const bounds = countBounds(variant, counts, observation.pauses?.[variant.id], observation.at)
+  const current = existing(counts)
+  const asked = Math.max(current, state.variants[variant.id]?.target ?? 0) - bounds.late
+  const coming = bounds.late > 0 ? Math.min(bounds.max, asked) : asked
+  const { ready, starting, terminating, unschedulable } = counts
+  const scheduled = ready + starting + terminating - (unschedulable?.replicas ?? 0)
+  return { variant, current, ready, coming, held: Math.max(coming, scheduled), bounds }
+}
