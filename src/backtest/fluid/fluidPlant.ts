@@ -1,7 +1,6 @@
 // The fluid plant: amounts of requests instead of requests, per class and variant, in steps of seconds; latencies
 // inside a step by the analytic capacity model. For weeks of traffic. Formulas, sources and measured error:
 // docs/MODEL.md, "The fluid plant".
-import type { Shape } from '../../core/capacity/question.ts'
 import type { Observation, ReplicaCounts } from '../../core/observation.ts'
 import type { VariantId } from '../../core/policy.ts'
 import { GpuPools } from '../../simulation/gpuPools.ts'
@@ -10,14 +9,14 @@ import { classSignals, GatewayWindow } from '../gatewayWindow.ts'
 import type { Failure, Plant, PlantTiming, Spent } from '../plant.ts'
 import { routingWeights, runBeside } from '../routing.ts'
 import type { ServiceBook } from '../serviceBook.ts'
-import type { Site, SiteClass } from '../site.ts'
+import type { Site } from '../site.ts'
 import { meanOf } from '../traffic/lengthPoints.ts'
 import type { Arriving } from '../traffic/steps.ts'
-import { type Cohort, Cohorts } from './cohorts.ts'
+import { type ClassFlow, classFlow, spreadOver } from './classFlow.ts'
+import type { Cohort } from './cohorts.ts'
 import { type Served, sum } from './engines.ts'
-import { FluidVariant, ttftKept } from './fluidVariant.ts'
-import { LatencyLedger } from './latencyLedger.ts'
-import { shareWithin } from './latencyTable.ts'
+import { FluidVariant } from './fluidVariant.ts'
+import { Settlement } from './settlement.ts'
 import { fill, waysFor } from './split.ts'
 
 export interface FluidPlantOptions {
@@ -34,20 +33,6 @@ export interface FluidPlantOptions {
   readonly seed: number
 }
 
-/** One class on its way through the plant. */
-interface ClassFlow {
-  readonly index: number
-  readonly site: SiteClass
-  /** At the gateway, and in the engines. */
-  readonly held: Cohorts
-  readonly inside: Cohorts
-  readonly ttft: LatencyLedger
-  readonly tpot: LatencyLedger
-  readonly itl: LatencyLedger
-  shape: Shape | undefined
-  outputTokens: number
-}
-
 export class FluidPlant implements Plant {
   readonly service: ServiceBook
   private readonly options: FluidPlantOptions
@@ -55,6 +40,7 @@ export class FluidPlant implements Plant {
   private readonly byId: ReadonlyMap<VariantId, FluidVariant>
   private readonly flows: readonly ClassFlow[]
   private readonly gateway: GatewayWindow
+  private readonly settlement: Settlement
   private readonly deferrable: readonly number[]
   private readonly failures: Failure[]
   /** Prompts on their way to decode replicas, by class. */
@@ -89,17 +75,8 @@ export class FluidPlant implements Plant {
     )
     this.byId = new Map(this.variants.map((variant) => [variant.variant.id, variant]))
     this.deferrable = this.variants.map(({ variant }) => runBeside(site, variant))
-    this.flows = site.classes.map((siteClass, index) => ({
-      index,
-      site: siteClass,
-      held: new Cohorts(),
-      inside: new Cohorts(),
-      ttft: new LatencyLedger('ttft'),
-      tpot: new LatencyLedger('tpot'),
-      itl: new LatencyLedger('itl'),
-      shape: undefined,
-      outputTokens: 1,
-    }))
+    this.flows = site.classes.map(classFlow)
+    this.settlement = new Settlement(options, this.variants, this.gateway)
   }
 
   get nowSeconds(): number {
@@ -124,7 +101,7 @@ export class FluidPlant implements Plant {
   }
 
   observe(): Observation {
-    this.spreadOverBook()
+    for (const flow of this.flows) spreadOver(flow, this.service.classOf(flow.index))
     const { epochSeconds } = this.options.timing
     return {
       format: 'mixscaler-observation/1',
@@ -150,7 +127,7 @@ export class FluidPlant implements Plant {
   }
 
   spent(): Readonly<Record<VariantId, Spent>> {
-    this.spreadOverBook()
+    for (const flow of this.flows) spreadOver(flow, this.service.classOf(flow.index))
     return Object.fromEntries(
       this.variants.map(({ variant, replicas }) => [variant.id, replicas.spent(this.now)]),
     )
@@ -169,7 +146,8 @@ export class FluidPlant implements Plant {
       variant.variant.role === 'decode' ? undefined : this.serve(variant, inflow[i] as Float64Array),
     )
     this.handOver(served)
-    for (const [i, flow] of this.flows.entries()) this.settle(flow, entering[i] ?? [], inflow, served)
+    for (const [i, flow] of this.flows.entries())
+      this.settlement.settle(flow, { at: this.now, entering: entering[i] ?? [], inflow, served })
   }
 
   private arrive(arriving: readonly Arriving[]): void {
@@ -272,89 +250,10 @@ export class FluidPlant implements Plant {
     }
   }
 
-  /** Who entered gets a TTFT, who completes a place in the book. */
-  private settle(
-    flow: ClassFlow,
-    entering: readonly Cohort[],
-    inflow: readonly Float64Array[],
-    served: readonly (Served | undefined)[],
-  ): void {
-    const { stepSeconds, transfer } = this.options
-    const { goal } = flow.site
-    const scored = this.now >= this.service.warmupSeconds
-    const entered = entering.reduce((total, { requests }) => total + requests, 0)
-    for (const cohort of entering) {
-      const waited = Math.max(0, this.now - cohort.arrivedAt)
-      let kept = 0
-      for (const [i, own] of inflow.entries()) {
-        const part = (own[flow.index] ?? 0) / entered
-        const step = served[i]
-        const { variant } = this.variants[i] as FluidVariant
-        if (!(part > 0) || variant.role === 'decode') continue
-        if (step === undefined) continue
-        const onTop =
-          variant.role === 'prefill'
-            ? this.decodeSeconds(variant.transferGroup, served) + transfer.baseSeconds
-            : 0
-        if (goal.kind === 'interactive') kept += part * ttftKept(step, goal.ttftSeconds, waited + onTop)
-        if (scored) flow.ttft.add(step.arriving, part * cohort.requests, waited + onTop + step.waitSeconds)
-      }
-      flow.inside.push({ ...cohort, ttftKept: kept })
-    }
-    for (const [i, step] of served.entries()) {
-      const { variant } = this.variants[i] as FluidVariant
-      if (step === undefined || variant.role === 'prefill') continue
-      if (scored && goal.kind === 'interactive' && variant.classes.includes(flow.index))
-        flow.itl.add(step.running, step.gaps)
-      const completed = step.completed[flow.index] ?? 0
-      if (completed > 0) this.complete(flow, step, completed, this.now + stepSeconds, scored)
-    }
-  }
-
-  private complete(flow: ClassFlow, step: Served, completed: number, at: number, scored: boolean): void {
-    const { goal } = flow.site
-    const gap = goal.kind === 'interactive' ? shareWithin(step.running, 'tpot', goal.gapSeconds) : 1
-    if (scored) flow.tpot.add(step.running, completed)
-    this.gateway.finished(flow.index, completed * flow.outputTokens)
-    for (const { arrivedAt, requests, ttftKept: ttft } of flow.inside.take(completed)) {
-      const ended = {
-        classIndex: flow.index,
-        arrivedAtSeconds: arrivedAt,
-        requests,
-        outputTokens: requests * flow.outputTokens,
-      }
-      if (goal.kind === 'interactive') {
-        this.service.count(ended, { ttft, gap, both: Math.min(ttft, gap) })
-        continue
-      }
-      const both = Number(at - arrivedAt <= goal.completeWithinSeconds)
-      this.service.count(ended, { ttft: 1, gap: 1, both })
-      if (scored) this.service.classOf(flow.index).completion.add(at - arrivedAt, requests)
-    }
-  }
-
-  private decodeSeconds(group: string | undefined, served: readonly (Served | undefined)[]): number {
-    for (const [i, { variant, engines }] of this.variants.entries()) {
-      const step = served[i]
-      if (variant.role === 'decode' && variant.transferGroup === group && step !== undefined)
-        return engines.handOverSeconds(step) + step.waitSeconds
-    }
-    return 0
-  }
-
   private scrape(): void {
     this.nextScrape += this.options.timing.scrapeSeconds
     for (const variant of this.variants) variant.scrape(this.now)
     this.gateway.scraped(this.now)
-  }
-
-  private spreadOverBook(): void {
-    for (const { index, ttft, tpot, itl } of this.flows) {
-      const service = this.service.classOf(index)
-      ttft.spreadOver(service.ttft)
-      tpot.spreadOver(service.tpot)
-      itl.spreadOver(service.itl)
-    }
   }
 
   private failDue(): void {
