@@ -83,7 +83,7 @@ async function overview(): Promise<string> {
     '  # Answer KEDA',
     '  mixscaler serve --policy policies/ --prometheus http://prometheus:9090',
     '',
-    'Exit codes: 0 good, 1 failed, 2 usage, 3 invalid policy, 4 the plan breaks a stated limit.',
+    'Exit codes: 0 good, 1 failed, 2 usage, 3 invalid policy, 4 a stated limit is broken.',
     '',
   ].join('\n')
 }
