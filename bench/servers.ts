@@ -27,7 +27,7 @@ const help = `Usage: npx node bench/servers.ts [--servers 3] [--policies 10] [--
 
   --minutes N   of the simulated world; it takes N / speed minutes
   --refs N      ScaledObjects that every server is asked for at every look
-  --delay N     --evaluation-delay in seconds
+  --delay N     --evaluation-delay in seconds; 2, as in serve
   --calm        kill nobody
 `
 const { values } = parseArgs({
@@ -39,7 +39,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '30' },
     speed: { type: 'string', default: '5' },
     seed: { type: 'string', default: '1' },
-    delay: { type: 'string', default: '1' },
+    delay: { type: 'string', default: '2' },
     calm: { type: 'boolean' },
     help: { type: 'boolean' },
   },

@@ -10,6 +10,7 @@ import type { ReplicaReader } from '../kubernetes/reader.ts'
 import type { PastPorts } from '../loop/catchUp.ts'
 import { type PrometheusOptions, prometheusClient } from '../prometheus/client.ts'
 import { ownPast, prometheusObserver, type QueryReport } from '../prometheus/observer.ts'
+import { breather } from './breather.ts'
 import type { Flags, Terminal, Values } from './command.ts'
 import { usageError } from './exit.ts'
 import { choiceFlag, defaultInterval, durationFlag } from './values.ts'
@@ -145,6 +146,7 @@ export function openEyes(values: Values<typeof observingFlags>, ports: EyesPorts
     rateWindowSeconds: durationFlag('window', values.window),
     sampleMaxAgeSeconds: durationFlag('max-sample-age', values['max-sample-age']),
     workloads: choiceFlag('workloads', values.workloads, ['podName', 'podOwner']),
+    pause: breather(),
     onQuery: (report) => {
       if (report.outcome === 'answered') answered += 1
       else failure = report.outcome

@@ -1,9 +1,9 @@
 // How serve and plan come to know what they would know had they always run: the same past, read back in the same way,
 // so that both take the same decision. What is lost is said; it never keeps a command from going on.
-import { setImmediate as breathe } from 'node:timers/promises'
 import { emptyState, type State } from '../core/state.ts'
 import { type CatchUpOptions, catchUp, type PastPorts, type Question } from '../loop/catchUp.ts'
 import type { Clock } from '../loop/clock.ts'
+import { breather } from './breather.ts'
 import type { Eyes } from './observing.ts'
 
 /** A first decision without all of the past is better than none. */
@@ -33,7 +33,7 @@ export function rememberer(
       observe: eyes.observePast,
       targets: eyes.targets,
       decide: ports.decide,
-      pause: () => breathe(),
+      pause: breather(),
       progress: (text) => {
         if (clock.now() - said < quietSeconds) return
         said = clock.now()

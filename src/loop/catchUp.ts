@@ -12,20 +12,15 @@ import {
 import { learn, learnHold } from '../core/learn.ts'
 import type { Observation } from '../core/observation.ts'
 import type { PolicySet, VariantId } from '../core/policy.ts'
-import { instantsOf, partsOf, type Span } from '../core/span.ts'
+import { instantsOf, type Span } from '../core/span.ts'
 import { holdReachSeconds } from '../core/stabilize/hold.ts'
 import { emptyState, type State } from '../core/state.ts'
 import { type Clock, withDeadline } from './clock.ts'
+import { inParts, type ObservePast, type PastSignals } from './pastParts.ts'
 
 export interface PastPorts {
   readonly clock: Clock
-  /** Observations at each instant of a span: of everything, or of demand alone. */
-  readonly observe: (
-    policies: PolicySet,
-    span: Span,
-    signals: 'all' | 'demand',
-    signal: AbortSignal,
-  ) => Promise<readonly Observation[]>
+  readonly observe: ObservePast
   /** The targets that were emitted at an instant, as far as they were recorded. */
   readonly targets: (
     policies: PolicySet,
@@ -33,7 +28,7 @@ export interface PastPorts {
     signal: AbortSignal,
   ) => Promise<Readonly<Record<VariantId, number>>>
   readonly decide: (policies: PolicySet, state: State, observation: Observation) => Promise<Decided>
-  /** Lets what waits run: thousands of instants are learnt in between. */
+  /** Lets what waits run, where it is its turn: thousands of instants are learnt in between. */
   readonly pause: () => Promise<void>
   readonly progress: (text: string) => void
 }
@@ -74,11 +69,6 @@ const burstSeconds = 1500
 const mostTicks = 240
 const fewestTicks = 8
 const beyondSeconds = 60
-
-/** Points of an answer's series, and what all series of a part may hold together. Prometheus refuses above 11,000. */
-const mostInstants = 1440
-const mostInstantsTimesVariants = 100_000
-const fewestInstants = 30
 
 /** The state before the tick at `at`. Rejects where the signal aborts, with nothing else. */
 export async function catchUp(
@@ -165,49 +155,22 @@ async function learnSpan(
   policies: PolicySet,
   so: SoFar,
   span: Span,
-  signals: 'all' | 'demand',
+  signals: PastSignals,
   lesson: Lesson,
   ports: PastPorts,
   signal: AbortSignal,
 ): Promise<void> {
-  const variants = policies.policies.reduce((sum, policy) => sum + policy.variants.length, 0)
-  const most = Math.max(
-    fewestInstants,
-    Math.min(mostInstants, Math.floor(mostInstantsTimesVariants / variants)),
-  )
   const total = instantsOf(span).length
   let learnt = 0
-  for (const part of partsOf(span, most)) {
-    for (const observation of await observed(policies, part, signals, ports, signal)) {
+  for await (const observations of inParts(policies, span, signals, ports.observe, signal)) {
+    for (const observation of observations) {
       so.state = lesson(policies, so.state, observation)
-      learnt += 1
-      if (learnt % 16 === 0) await ports.pause()
+      await ports.pause()
       signal.throwIfAborted()
     }
-    ports.progress(
-      `history: ${learnt} of ${total} instants, up to ${new Date(part.until * 1000).toISOString()}`,
-    )
-  }
-}
-
-/** A part that is refused as too large is asked for in smaller ones. */
-async function observed(
-  policies: PolicySet,
-  part: Span,
-  signals: 'all' | 'demand',
-  ports: PastPorts,
-  signal: AbortSignal,
-): Promise<readonly Observation[]> {
-  const count = instantsOf(part).length
-  try {
-    return await ports.observe(policies, part, signals, signal)
-  } catch (error) {
-    if (signal.aborted || count <= fewestInstants) throw error
-    const smaller: Observation[] = []
-    for (const piece of partsOf(part, Math.max(fewestInstants, Math.ceil(count / 8)))) {
-      smaller.push(...(await observed(policies, piece, signals, ports, signal)))
-    }
-    return smaller
+    learnt += observations.length
+    const upTo = new Date((observations.at(-1)?.at ?? span.until) * 1000)
+    ports.progress(`history: ${learnt} of ${total} instants, up to ${upTo.toISOString()}`)
   }
 }
 
@@ -218,10 +181,12 @@ async function replay(
   ports: PastPorts,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const observation of await observed(policies, span, 'all', ports, signal)) {
-    const { state } = await ports.decide(policies, so.state, observation)
-    signal.throwIfAborted()
-    so.state = state
+  for await (const observations of inParts(policies, span, 'all', ports.observe, signal)) {
+    for (const observation of observations) {
+      const { state } = await ports.decide(policies, so.state, observation)
+      signal.throwIfAborted()
+      so.state = state
+    }
   }
 }
 

@@ -3,7 +3,7 @@
 import type { Observation, ReplicaCounts } from '../core/observation.ts'
 import { classQueries } from '../core/observe/classQueries.ts'
 import type { Answers } from '../core/observe/deal.ts'
-import { groupBy } from '../core/observe/group.ts'
+import { addTo, groupBy } from '../core/observe/group.ts'
 import { type ObserveContext, observe } from '../core/observe/observe.ts'
 import { emittedTargets, recordedReplicas, replicasQuery, targetsQuery } from '../core/observe/ownSeries.ts'
 import {
@@ -13,7 +13,7 @@ import {
   type QueryPlan,
   queryPlan,
 } from '../core/observe/queries.ts'
-import type { Answer, Row } from '../core/observe/series.ts'
+import type { Answer, QueryId, Row } from '../core/observe/series.ts'
 import type { PolicySet, VariantId } from '../core/policy.ts'
 import { instantsOf, type Span } from '../core/span.ts'
 import type { SampledSeries } from './answer.ts'
@@ -60,6 +60,8 @@ export type PastSignals = 'all' | 'demand'
 
 interface ObserverOptions extends Partial<ObserveOptions> {
   readonly onQuery?: (report: QueryReport) => void
+  /** Lets what waits run, where it is its turn: awaited between the instants of a past. */
+  readonly pause?: () => Promise<void>
 }
 
 export interface QueryReport {
@@ -77,6 +79,9 @@ interface Prepared {
   readonly texts: readonly string[]
 }
 
+/** By the instant's place in its span. */
+type RowsByInstant = ReadonlyMap<number, readonly Row[]>
+
 /** A row of an instant of a range. */
 interface PastRow extends Row {
   readonly at: number
@@ -86,7 +91,7 @@ export function prometheusObserver(
   client: PrometheusClient,
   options: ObserverOptions = {},
 ): PrometheusObserver {
-  const { onQuery, ...changed } = options
+  const { onQuery, pause, ...changed } = options
   const observeOptions = { ...defaultObserveOptions, ...changed }
   const classDemand = classDemandAsker()
   const pastClassDemand = classDemandAsker()
@@ -170,18 +175,27 @@ export function prometheusObserver(
         }
       }),
     ])
-    const instants = instantsOf(span)
-    const byQuery = own.map(([id, series]) => [id, rowsByInstant(pastRows(series), span)] as const)
+    const byQuery: (readonly [QueryId, RowsByInstant])[] = []
+    for (const [id, series] of own) {
+      byQuery.push([id, rowsByInstant(series, span)])
+      await pause?.()
+    }
     const byClass = classAnswers.map(({ query, answer }) => ({
       query,
       answers: answersByInstant(answer, span),
     }))
-    return instants.map((at, index) =>
-      observe(policies, plan, new Map(byQuery.map(([id, rows]) => [id, rowsAnswer(rows, index)])), {
-        at,
-        classAnswers: byClass.map(({ query, answers }) => ({ query, answer: answers(index) })),
-      }),
-    )
+    const past: Observation[] = []
+    for (const [index, at] of instantsOf(span).entries()) {
+      past.push(
+        observe(policies, plan, new Map(byQuery.map(([id, rows]) => [id, rowsAnswer(rows, index)])), {
+          at,
+          classAnswers: byClass.map(({ query, answers }) => ({ query, answer: answers(index) })),
+        }),
+      )
+      await pause?.()
+    }
+    signal.throwIfAborted()
+    return past
   }
 
   return { observe: observeAt, observePast }
@@ -193,7 +207,7 @@ export function ownPast(client: PrometheusClient, matchers: ObserveOptions['matc
       emittedTargets((await client.instant(targetsQuery(matchers), at, signal)).rows),
     replicas: async (span, signal) => {
       const { series } = await client.range(replicasQuery(matchers), span, signal)
-      const rows = rowsByInstant(pastRows(series), span)
+      const rows = rowsByInstant(series, span)
       return instantsOf(span).map((_, index) => recordedReplicas(rows.get(index) ?? []))
     },
   }
@@ -213,20 +227,21 @@ function pastRows(series: readonly SampledSeries[]): readonly PastRow[] {
   return series.flatMap(({ labels, samples }) => samples.map(({ at, value }) => ({ labels, value, at })))
 }
 
-function rowsByInstant(
-  rows: readonly Row[],
-  { from, stepSeconds }: Span,
-): ReadonlyMap<number, readonly Row[]> {
-  return groupBy(rows, (row) => Math.round(((row as PastRow).at - from) / stepSeconds))
+function rowsByInstant(series: readonly SampledSeries[], { from, stepSeconds }: Span): RowsByInstant {
+  const rows = new Map<number, Row[]>()
+  for (const { labels, samples } of series) {
+    for (const { at, value } of samples) addTo(rows, Math.round((at - from) / stepSeconds), { labels, value })
+  }
+  return rows
 }
 
-function rowsAnswer(rows: ReadonlyMap<number, readonly Row[]>, index: number): Answer {
+function rowsAnswer(rows: RowsByInstant, index: number): Answer {
   return { kind: 'rows', rows: rows.get(index) ?? [] }
 }
 
-function answersByInstant(answer: Answer, span: Span): (index: number) => Answer {
+function answersByInstant(answer: Answer, { from, stepSeconds }: Span): (index: number) => Answer {
   if (answer.kind !== 'rows') return () => answer
-  const rows = rowsByInstant(answer.rows, span)
+  const rows = groupBy(answer.rows, (row) => Math.round(((row as PastRow).at - from) / stepSeconds))
   return (index) => rowsAnswer(rows, index)
 }
 
