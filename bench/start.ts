@@ -14,7 +14,7 @@ import { loadPolicies } from '../src/policy/load.ts'
 import { type RealScaler, startScaler } from '../test/stage/scaler.ts'
 import { startFakePrometheus } from './start/prometheus.ts'
 
-const help = `Usage: node bench/start.ts [POLICIESxVARIANTS ...]    1x2 10x3 100x10 by default
+const help = `Usage: npx node bench/start.ts [POLICIESxVARIANTS ...]    1x2 10x3 100x10 by default
 
 Each size with the past, and without it (--history off) as the control. Limits: GetMetricSpec below 1 s after the process
 began, the first decision below 5 s after that.
