@@ -137,7 +137,7 @@ export function openEyes(values: Values<typeof observingFlags>, ports: EyesPorts
   let reader: Promise<ReplicaReader | undefined> | undefined
   let opened: ReplicaReader | undefined
   let answered = 0
-  let failure: string | undefined
+  let failed: QueryReport | undefined
   const matchers = Object.fromEntries((values.match ?? []).map((pair) => split('match', pair)))
   const own = ownPast(client, matchers)
   const observer = prometheusObserver(client, {
@@ -149,20 +149,21 @@ export function openEyes(values: Values<typeof observingFlags>, ports: EyesPorts
     pause: breather(),
     onQuery: (report) => {
       if (report.outcome === 'answered') answered += 1
-      else failure = report.outcome
+      else failed = report
       queried(report)
     },
   })
   return {
     observe: async (policies, at, signal) => {
       answered = 0
-      failure = undefined
+      failed = undefined
       if (kubernetes === 'auto') reader ??= openReader(policies, ports)
       const cluster = await reader
       opened = cluster
       const known = cluster === undefined ? {} : clusterFacts(cluster, policies)
       const observation = await observer.observe(policies, at, known, signal)
-      if (answered === 0 && failure !== undefined) throw new Error(`Prometheus answers no query: ${failure}`)
+      if (answered === 0 && failed !== undefined)
+        throw new Error(`Prometheus answers no query: ${failed.outcome}`, { cause: failed.why })
       return observation
     },
     observePast: async (policies, span, signals, signal) => {

@@ -27,9 +27,12 @@ export function tickLog(logger: Logger): (report: TickReport) => void {
       case 'repeated':
         return logger.debug({ at }, 'this tick was decided before')
       case 'failed': {
-        const said = `${outcome.step}: ${outcome.error.message}`
+        // The cause may hold figures that differ from tick to tick: it does not make the same fault news.
+        const { message, cause } = outcome.error
+        const said = `${outcome.step}: ${message}`
         const log = said === fault ? logger.debug : logger.warn
-        log({ at, step: outcome.step, error: outcome.error.message }, 'tick failed; the last decision stands')
+        const why = typeof cause === 'string' ? { why: cause } : {}
+        log({ at, step: outcome.step, error: message, ...why }, 'tick failed; the last decision stands')
         fault = said
         return
       }

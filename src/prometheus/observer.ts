@@ -68,6 +68,8 @@ export interface QueryReport {
   /** The query's id; `classes` for those of policy authors. */
   readonly query: string
   readonly outcome: 'answered' | PrometheusFailure
+  /** Where it was not answered: in words. */
+  readonly why?: string
   readonly seconds: number
 }
 
@@ -107,14 +109,14 @@ export function prometheusObserver(
 
   async function timed<T>(query: string, work: () => Promise<T>): Promise<T> {
     const begun = performance.now()
-    const report = (outcome: QueryReport['outcome']) =>
-      onQuery?.({ query, outcome, seconds: (performance.now() - begun) / 1000 })
+    const report = (end: Pick<QueryReport, 'outcome' | 'why'>) =>
+      onQuery?.({ query, ...end, seconds: (performance.now() - begun) / 1000 })
     try {
       const result = await work()
-      report('answered')
+      report({ outcome: 'answered' })
       return result
     } catch (error) {
-      if (error instanceof PrometheusError) report(error.failure)
+      if (error instanceof PrometheusError) report({ outcome: error.failure, why: error.message })
       throw error
     }
   }

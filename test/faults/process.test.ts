@@ -1,0 +1,67 @@
+// What happens to the server itself: its worker, its clock, its disk.
+import { existsSync } from 'node:fs'
+import type { Worker } from 'node:worker_threads'
+import { afterEach, expect, it, vi } from 'vitest'
+import { eventually, type FaultStage, startFaultStage } from './stage.ts'
+
+let stage: FaultStage | undefined
+const workers: Worker[] = []
+const noteWorker = (worker: Worker): void => void workers.push(worker)
+
+afterEach(async () => {
+  vi.useRealTimers()
+  process.off('worker', noteWorker)
+  await stage?.stop()
+})
+
+const steady = { llama: 3, qwen: 2 }
+
+it('a worker that is killed is replaced, the last targets stand, and decisions go on', async () => {
+  process.on('worker', noteWorker)
+  stage = await startFaultStage()
+  expect(workers).toHaveLength(1)
+  await workers[0]?.terminate()
+  expect(await stage.targets()).toEqual(steady)
+  await eventually(async () => ((await stage?.metric('mixscaler_decide_workers_lost_total')) === 1 ? true : undefined))
+  expect(stage.log.filter(({ msg }) => msg === 'the deciding worker is replaced')).toHaveLength(1)
+  await stage.ticks('published', 2)
+  expect(workers).toHaveLength(2)
+  expect(await stage.targets()).toEqual(steady)
+})
+
+it('a clock that steps is never a scale-up, and never a 0: small steps keep the targets, large ones make them unavailable until there is data', async () => {
+  stage = await startFaultStage()
+  const stepped = (seconds: number) => {
+    vi.useRealTimers()
+    vi.useFakeTimers({ now: Date.now() + seconds * 1000, toFake: ['Date'], shouldAdvanceTime: true })
+  }
+  // Ahead, by less than a sample may be old, and back to the present: ticks repeat until it has caught up.
+  stepped(2)
+  await stage.ticks('published', 2)
+  expect(await stage.targets()).toEqual(steady)
+  stepped(0)
+  await stage.ticks('repeated', 1)
+  expect(await stage.targets()).toEqual(steady)
+  for (const far of [600, -3600]) {
+    stepped(far)
+    await stage.ticks('published', 2)
+    expect(await stage.targets()).toEqual({ llama: 'UNAVAILABLE', qwen: 'UNAVAILABLE' })
+    expect((await stage.get('/readyz')).status).toBe(200)
+    stepped(0)
+    await stage.ticks('published', 2)
+    expect(await stage.targets()).toEqual(steady)
+  }
+})
+
+it.skipIf(!existsSync('/dev/full'))('a journal whose disk is full costs its lines and nothing else', async () => {
+  stage = await startFaultStage({
+    journal: { file: '/dev/full', maxBytes: 2 ** 20, files: 2, version: 'test' },
+  })
+  await stage.ticks('published', 2)
+  expect(await stage.targets()).toEqual(steady)
+  expect(await stage.metric('mixscaler_journal_ticks_total{outcome="failed"}')).toBeGreaterThanOrEqual(2)
+  expect(await stage.metric('mixscaler_journal_ticks_total{outcome="written"}')).toBeNaN()
+  const said = stage.log.filter(({ msg }) => msg.startsWith('the journal cannot be written'))
+  expect(said).toHaveLength(1)
+  expect(String(said[0]?.['why'])).toMatch(/ENOSPC/)
+})

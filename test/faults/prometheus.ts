@@ -1,0 +1,95 @@
+// A Prometheus on loopback that answers the queries of a tick as the real one would, from pods that serve a steady load,
+// and misbehaves as told. Its clock is its own: it does not follow steps of the scaler's.
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { defaultObserveOptions, queryPlan } from '../../src/core/observe/queries.ts'
+import type { PolicySet } from '../../src/core/policy.ts'
+import { promql } from '../../src/prometheus/promql.ts'
+import { answerQuery } from '../../src/simulation/seriesQuery.ts'
+import { SeriesStore } from '../../src/simulation/seriesStore.ts'
+import { type Pod, targetOf, textOf } from '../observe/stage.ts'
+
+/** What is done with an honest answer on its way out. `query` is the id of the query. */
+export type Mood = (response: ServerResponse, honest: string, query: string) => void
+
+export interface PlayedPrometheus {
+  readonly url: string
+  /** The pods that it scrapes, from the next second on. */
+  pods: readonly Pod[]
+  /** Each scrapes every pod. */
+  monitors: readonly string[]
+  mood: Mood
+  /** Queries asked for so far. */
+  readonly asked: () => number
+  readonly close: () => Promise<void>
+}
+
+export const windowSeconds = 6
+export const sampleMaxAgeSeconds = 3
+
+export const honestly: Mood = (response, honest) => {
+  response.writeHead(200, { 'content-type': 'application/json' })
+  response.end(honest)
+}
+
+/** Half a minute of the past is there when it starts. */
+export async function playPrometheus(policies: PolicySet, pods: readonly Pod[]): Promise<PlayedPrometheus> {
+  const { queries } = queryPlan(policies, {
+    ...defaultObserveOptions,
+    rateWindowSeconds: windowSeconds,
+    sampleMaxAgeSeconds,
+  })
+  const byText = new Map(queries.map((query) => [promql(query), query]))
+  const store = new SeriesStore(600)
+  const begun = Math.floor(worldSeconds()) - 30
+  let scrapedAt = begun
+  let asked = 0
+
+  function scrapeUntil(now: number): void {
+    for (; scrapedAt < now; scrapedAt++) {
+      for (const pod of played.pods) {
+        for (const monitor of played.monitors)
+          store.scrape(targetOf(pod, monitor), textOf(pod, scrapedAt - begun), scrapedAt)
+      }
+    }
+  }
+
+  function answer(form: URLSearchParams): { readonly id: string; readonly body: string } {
+    const query = byText.get(form.get('query') ?? '')
+    const at = Number(form.get('time'))
+    const rows = query === undefined ? [] : answerQuery(store, query, at)
+    const result = rows.map(({ labels, value }) => ({ metric: labels, value: [at, String(value)] }))
+    const body = JSON.stringify({ status: 'success', data: { resultType: 'vector', result } })
+    return { id: query?.id ?? 'other', body }
+  }
+
+  const server = createServer(async (request, response) => {
+    asked += 1
+    let form = ''
+    for await (const chunk of request.setEncoding('utf8')) form += chunk
+    scrapeUntil(worldSeconds())
+    const { id, body } = answer(new URLSearchParams(form))
+    played.mood(response, body, id)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const played: PlayedPrometheus = {
+    url: `http://127.0.0.1:${port}`,
+    pods,
+    monitors: ['chat/vllm'],
+    mood: honestly,
+    asked: () => asked,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+  scrapeUntil(worldSeconds())
+  return played
+}
+
+/** What the clock on the wall says, whatever was made of `Date`. */
+function worldSeconds(): number {
+  return (performance.timeOrigin + performance.now()) / 1000
+}

@@ -1,0 +1,223 @@
+// The whole server in this process, on a Prometheus that can be made to misbehave: so that a test can step the clock,
+// end the worker and look at everything that KEDA and an operator would get to see.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { observingFlags, openEyes } from '../../src/cli/observing.ts'
+import { policyFilesAt, requirePolicies } from '../../src/cli/policies.ts'
+import { runServer } from '../../src/cli/server.ts'
+import { type KedaClient, kedaClient } from '../../src/demo/kedaProtocol.ts'
+import type { JournalOptions } from '../../src/loop/journal.ts'
+import type { Log, Logger } from '../../src/telemetry/logger.ts'
+import type { Pod } from '../observe/stage.ts'
+import { type PlayedPrometheus, playPrometheus, sampleMaxAgeSeconds, windowSeconds } from './prometheus.ts'
+
+export interface FaultStage {
+  readonly prometheus: PlayedPrometheus
+  readonly client: KedaClient
+  readonly directory: string
+  readonly log: readonly LogEntry[]
+  readonly get: (path: string) => Promise<Response>
+  /** What KEDA gets for each policy: a count, or the code of the error. */
+  readonly targets: () => Promise<Readonly<Record<PolicyName, number | string>>>
+  /** NaN where there is no such sample. */
+  readonly metric: (sample: string) => Promise<number>
+  readonly plan: () => Promise<PlanSeen>
+  /** Resolves once so many more ticks have ended so. */
+  readonly ticks: (outcome: 'published' | 'failed' | 'repeated', count: number) => Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+export interface LogEntry extends Readonly<Record<string, unknown>> {
+  readonly level: string
+  readonly msg: string
+}
+
+export interface PlanSeen {
+  readonly at: number
+  readonly policies: readonly {
+    readonly id: string
+    readonly status: unknown
+    readonly variants: readonly { readonly target: unknown; readonly reasons: readonly unknown[] }[]
+  }[]
+}
+
+export const policyNames = ['llama', 'qwen'] as const
+export type PolicyName = (typeof policyNames)[number]
+
+export const stalenessBudgetSeconds = 4
+const intervalSeconds = 0.25
+
+/** Two policies that share nothing but the server. */
+export function policyText(name: PolicyName): string {
+  return `apiVersion: mixscaler.dev/v1alpha1
+kind: ScalingPolicy
+metadata: { name: ${name}, namespace: chat }
+spec:
+  model: meta-llama/Llama-3.1-8B-Instruct
+  servedNames: [${name}]
+  classes:
+    - name: chat
+      slo: { ttft: { p95: 1s }, itl: { p95: 50ms } }
+  variants:
+    - name: h100
+      scaleTarget: { kind: Deployment, name: vllm-${name} }
+      accelerator: { type: h100, count: 1 }
+      cost: $3.90/h
+      replicas: { min: 0, max: 8 }
+      startup: 2s
+  behavior: { hpaTolerance: 0%, stalenessBudget: ${stalenessBudgetSeconds}s, scaleDown: { hold: 2s } }
+`
+}
+
+/** Busy pods of a policy: 12 requests a second each. */
+export function podsOf(name: PolicyName, count: number): readonly Pod[] {
+  return Array.from({ length: count }, (_, index) => ({
+    pod: `vllm-${name}-5d4f8c7b9d-bcdf${'ghjklmnp'[index]}`,
+    engine: { model: name },
+    state: (seconds: number) => ({
+      finished: Math.round(12 * (seconds + 100)),
+      running: 20,
+      kvUsage: 0.3,
+      promptTokens: 1155,
+      outputTokens: 211,
+      ttftSeconds: 0.05,
+      itlSeconds: 0.008,
+    }),
+  }))
+}
+
+export function scrapedPods(): readonly Pod[] {
+  return [...podsOf('llama', 3), ...podsOf('qwen', 2)]
+}
+
+export function writePolicies(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'mixscaler-faults-'))
+  for (const name of policyNames) writeFileSync(join(directory, `${name}.yaml`), policyText(name))
+  return directory
+}
+
+interface StageOptions {
+  readonly journal?: JournalOptions
+  /** Where the API of Kubernetes is to be found; without it, replicas are counted by metrics. */
+  readonly kubeconfig?: string
+}
+
+export async function startFaultStage({ journal, kubeconfig }: StageOptions = {}): Promise<FaultStage> {
+  const directory = writePolicies()
+  const policies = await requirePolicies(directory)
+  const prometheus = await playPrometheus(policies.policies, scrapedPods())
+  const flags = ['--prometheus', prometheus.url, '--prometheus-timeout', '1s', '--history', 'off']
+  const windows = ['--window', `${windowSeconds}s`, '--max-sample-age', `${sampleMaxAgeSeconds}s`]
+  const { values } = parseArgs({
+    args: [...flags, ...windows, '--kubernetes', kubeconfig === undefined ? 'off' : 'auto'],
+    options: observingFlags,
+  })
+  const log: LogEntry[] = []
+  const logger = keptLog(log)
+  const stopping = new AbortController()
+  const running = runServer(
+    {
+      address: '127.0.0.1',
+      grpcPort: 0,
+      httpPort: 0,
+      emission: 'target',
+      intervalSeconds,
+      evaluationDelaySeconds: 0.1,
+      observeDeadlineSeconds: 3,
+      ...(journal === undefined ? {} : { journal }),
+    },
+    {
+      policies,
+      readPolicies: () => policyFilesAt(directory),
+      openEyes: (queried) =>
+        openEyes(values, {
+          env: kubeconfig === undefined ? {} : { KUBECONFIG: kubeconfig },
+          queried,
+          noticed: (message) => logger.warn({}, message),
+        }),
+      logger,
+    },
+    stopping.signal,
+  )
+  const ready = await eventually(() => log.find(({ msg }) => msg === 'ready'))
+  const client = kedaClient(`127.0.0.1:${ready['grpcPort']}`)
+  const get = (path: string) => fetch(`http://127.0.0.1:${ready['httpPort']}${path}`)
+  const metric = async (sample: string) => sampleOf(await (await get('/metrics')).text(), sample)
+  const stage: FaultStage = {
+    ...{ prometheus, client, directory, log, get, metric },
+    targets: () => targetsFrom(client),
+    plan: async () => (await get('/api/v1/plan')).json() as Promise<PlanSeen>,
+    ticks: async (outcome, count) => {
+      const sample = `mixscaler_ticks_total{outcome="${outcome}"}`
+      const before = (await metric(sample)) || 0
+      await eventually(async () => ((await metric(sample)) >= before + count ? true : undefined))
+    },
+    stop: async () => {
+      stopping.abort()
+      client.close()
+      await running
+      await prometheus.close()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+  await settled(stage)
+  return stage
+}
+
+/** Until both policies have a target that no longer moves. */
+async function settled(stage: FaultStage): Promise<void> {
+  let before = ''
+  await eventually(async () => {
+    await stage.ticks('published', 1)
+    const targets = await stage.targets()
+    const text = JSON.stringify(targets)
+    const same = text === before && Object.values(targets).every((target) => typeof target === 'number')
+    before = text
+    return same ? true : undefined
+  })
+}
+
+export async function targetsFrom(
+  client: KedaClient,
+): Promise<Readonly<Record<PolicyName, number | string>>> {
+  const [llama, qwen] = await Promise.all(policyNames.map((name) => targetOf(client, name)))
+  return { llama: llama ?? 'none', qwen: qwen ?? 'none' }
+}
+
+export function refOf(name: PolicyName) {
+  const scalerMetadata = { policy: name, variant: 'h100', scalerAddress: 'ignored:9090' }
+  return { name: `vllm-${name}`, namespace: 'chat', scalerMetadata }
+}
+
+function targetOf(client: KedaClient, name: PolicyName): Promise<number | string> {
+  return client.getMetrics(refOf(name), '').then(
+    ([value]) => value?.metricValue ?? 'none',
+    ({ code }: { code: number }) => (code === 14 ? 'UNAVAILABLE' : `code ${code}`),
+  )
+}
+
+function sampleOf(text: string, sample: string): number {
+  const line = text.split('\n').find((each) => each.startsWith(`${sample} `))
+  return line === undefined ? Number.NaN : Number(line.slice(sample.length + 1))
+}
+
+function keptLog(entries: LogEntry[]): Logger {
+  const at =
+    (level: string): Log =>
+    (fields, msg) =>
+      void entries.push({ ...fields, level, msg })
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+export async function eventually<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> {
+  const until = performance.now() + 20_000
+  for (;;) {
+    const found = await look()
+    if (found !== undefined) return found
+    if (performance.now() > until) throw new Error('waited in vain')
+    await sleep(50)
+  }
+}
