@@ -16,8 +16,6 @@ export interface PlayedPrometheus {
   readonly url: string
   /** The pods that it scrapes, from the next second on. */
   pods: readonly Pod[]
-  /** Each scrapes every pod. */
-  monitors: readonly string[]
   mood: Mood
   /** Queries asked for so far. */
   readonly asked: () => number
@@ -47,10 +45,8 @@ export async function playPrometheus(policies: PolicySet, pods: readonly Pod[]):
 
   function scrapeUntil(now: number): void {
     for (; scrapedAt < now; scrapedAt++) {
-      for (const pod of played.pods) {
-        for (const monitor of played.monitors)
-          store.scrape(targetOf(pod, monitor), textOf(pod, scrapedAt - begun), scrapedAt)
-      }
+      for (const pod of played.pods)
+        store.scrape(targetOf(pod, 'chat/vllm'), textOf(pod, scrapedAt - begun), scrapedAt)
     }
   }
 
@@ -76,7 +72,6 @@ export async function playPrometheus(policies: PolicySet, pods: readonly Pod[]):
   const played: PlayedPrometheus = {
     url: `http://127.0.0.1:${port}`,
     pods,
-    monitors: ['chat/vllm'],
     mood: honestly,
     asked: () => asked,
     close: () =>

@@ -21,7 +21,7 @@ export interface FaultStage {
   readonly log: readonly LogEntry[]
   readonly get: (path: string) => Promise<Response>
   /** What KEDA gets for each policy: a count, or the code of the error. */
-  readonly targets: () => Promise<Readonly<Record<PolicyName, number | string>>>
+  readonly targets: () => Promise<Targets>
   /** NaN where there is no such sample. */
   readonly metric: (sample: string) => Promise<number>
   readonly plan: () => Promise<PlanSeen>
@@ -44,14 +44,14 @@ export interface PlanSeen {
   }[]
 }
 
-export const policyNames = ['llama', 'qwen'] as const
-export type PolicyName = (typeof policyNames)[number]
-
 export const stalenessBudgetSeconds = 4
 const intervalSeconds = 0.25
 
-/** Two policies that share nothing but the server. */
-export function policyText(name: PolicyName): string {
+/** By policy: a count, or the code of an error. */
+export type Targets = Readonly<Record<string, number | string>>
+
+/** Policies share nothing but the server. The hold is to the window as it is by default. */
+function policyText(name: string): string {
   return `apiVersion: mixscaler.dev/v1alpha1
 kind: ScalingPolicy
 metadata: { name: ${name}, namespace: chat }
@@ -68,12 +68,12 @@ spec:
       cost: $3.90/h
       replicas: { min: 0, max: 8 }
       startup: 2s
-  behavior: { hpaTolerance: 0%, stalenessBudget: ${stalenessBudgetSeconds}s, scaleDown: { hold: 2s } }
+  behavior: { hpaTolerance: 0%, stalenessBudget: ${stalenessBudgetSeconds}s, scaleDown: { hold: ${2 * windowSeconds}s } }
 `
 }
 
 /** Busy pods of a policy: 12 requests a second each. */
-export function podsOf(name: PolicyName, count: number): readonly Pod[] {
+export function podsOf(name: string, count: number): readonly Pod[] {
   return Array.from({ length: count }, (_, index) => ({
     pod: `vllm-${name}-5d4f8c7b9d-bcdf${'ghjklmnp'[index]}`,
     engine: { model: name },
@@ -89,26 +89,28 @@ export function podsOf(name: PolicyName, count: number): readonly Pod[] {
   }))
 }
 
-export function scrapedPods(): readonly Pod[] {
-  return [...podsOf('llama', 3), ...podsOf('qwen', 2)]
-}
-
-export function writePolicies(): string {
+export function writePolicies(names: readonly string[]): string {
   const directory = mkdtempSync(join(tmpdir(), 'mixscaler-faults-'))
-  for (const name of policyNames) writeFileSync(join(directory, `${name}.yaml`), policyText(name))
+  for (const name of names) writeFileSync(join(directory, `${name}.yaml`), policyText(name))
   return directory
 }
 
 interface StageOptions {
+  /** Of each policy that there is: how many pods it has. */
+  readonly pods: Readonly<Record<string, number>>
   readonly journal?: JournalOptions
   /** Where the API of Kubernetes is to be found; without it, replicas are counted by metrics. */
   readonly kubeconfig?: string
 }
 
-export async function startFaultStage({ journal, kubeconfig }: StageOptions = {}): Promise<FaultStage> {
-  const directory = writePolicies()
+export async function startFaultStage({ pods, journal, kubeconfig }: StageOptions): Promise<FaultStage> {
+  const names = Object.keys(pods)
+  const directory = writePolicies(names)
   const policies = await requirePolicies(directory)
-  const prometheus = await playPrometheus(policies.policies, scrapedPods())
+  const prometheus = await playPrometheus(
+    policies.policies,
+    Object.entries(pods).flatMap(([name, count]) => podsOf(name, count)),
+  )
   const flags = ['--prometheus', prometheus.url, '--prometheus-timeout', '1s', '--history', 'off']
   const windows = ['--window', `${windowSeconds}s`, '--max-sample-age', `${sampleMaxAgeSeconds}s`]
   const { values } = parseArgs({
@@ -148,7 +150,7 @@ export async function startFaultStage({ journal, kubeconfig }: StageOptions = {}
   const metric = async (sample: string) => sampleOf(await (await get('/metrics')).text(), sample)
   const stage: FaultStage = {
     ...{ prometheus, client, directory, log, get, metric },
-    targets: () => targetsFrom(client),
+    targets: () => targetsFrom(client, names),
     plan: async () => (await get('/api/v1/plan')).json() as Promise<PlanSeen>,
     ticks: async (outcome, count) => {
       const sample = `mixscaler_ticks_total{outcome="${outcome}"}`
@@ -167,7 +169,7 @@ export async function startFaultStage({ journal, kubeconfig }: StageOptions = {}
   return stage
 }
 
-/** Until both policies have a target that no longer moves. */
+/** Until all policies have a target that no longer moves. */
 async function settled(stage: FaultStage): Promise<void> {
   let before = ''
   await eventually(async () => {
@@ -180,19 +182,17 @@ async function settled(stage: FaultStage): Promise<void> {
   })
 }
 
-export async function targetsFrom(
-  client: KedaClient,
-): Promise<Readonly<Record<PolicyName, number | string>>> {
-  const [llama, qwen] = await Promise.all(policyNames.map((name) => targetOf(client, name)))
-  return { llama: llama ?? 'none', qwen: qwen ?? 'none' }
+export async function targetsFrom(client: KedaClient, names: readonly string[]): Promise<Targets> {
+  const targets = await Promise.all(names.map((name) => targetOf(client, name)))
+  return Object.fromEntries(names.map((name, index) => [name, targets[index] ?? 'none']))
 }
 
-export function refOf(name: PolicyName) {
+export function refOf(name: string) {
   const scalerMetadata = { policy: name, variant: 'h100', scalerAddress: 'ignored:9090' }
   return { name: `vllm-${name}`, namespace: 'chat', scalerMetadata }
 }
 
-function targetOf(client: KedaClient, name: PolicyName): Promise<number | string> {
+function targetOf(client: KedaClient, name: string): Promise<number | string> {
   return client.getMetrics(refOf(name), '').then(
     ([value]) => value?.metricValue ?? 'none',
     ({ code }: { code: number }) => (code === 14 ? 'UNAVAILABLE' : `code ${code}`),
