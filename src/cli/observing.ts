@@ -126,6 +126,12 @@ interface EyesPorts {
   readonly events?: { readonly now: () => number }
 }
 
+/** What became of the queries since an observation began. */
+interface Round {
+  answered: number
+  failed?: QueryReport
+}
+
 /** How long the first observation waits for the lists of Kubernetes; without them replicas are counted by metrics. */
 const settleSeconds = 3
 
@@ -136,8 +142,7 @@ export function openEyes(values: Values<typeof observingFlags>, ports: EyesPorts
   const kubernetes = choiceFlag('kubernetes', values.kubernetes, ['auto', 'off'])
   let reader: Promise<ReplicaReader | undefined> | undefined
   let opened: ReplicaReader | undefined
-  let answered = 0
-  let failed: QueryReport | undefined
+  let round: Round = { answered: 0 }
   const matchers = Object.fromEntries((values.match ?? []).map((pair) => split('match', pair)))
   const own = ownPast(client, matchers)
   const observer = prometheusObserver(client, {
@@ -148,20 +153,20 @@ export function openEyes(values: Values<typeof observingFlags>, ports: EyesPorts
     workloads: choiceFlag('workloads', values.workloads, ['podName', 'podOwner']),
     pause: breather(),
     onQuery: (report) => {
-      if (report.outcome === 'answered') answered += 1
-      else failed = report
+      if (report.outcome === 'answered') round.answered += 1
+      else round.failed = report
       queried(report)
     },
   })
   return {
     observe: async (policies, at, signal) => {
-      answered = 0
-      failed = undefined
+      round = { answered: 0 }
       if (kubernetes === 'auto') reader ??= openReader(policies, ports)
       const cluster = await reader
       opened = cluster
       const known = cluster === undefined ? {} : clusterFacts(cluster, policies)
       const observation = await observer.observe(policies, at, known, signal)
+      const { answered, failed } = round
       if (answered === 0 && failed !== undefined)
         throw new Error(`Prometheus answers no query: ${failed.outcome}`, { cause: failed.why })
       return observation

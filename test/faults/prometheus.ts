@@ -2,7 +2,8 @@
 // and misbehaves as told. Its clock is its own: it does not follow steps of the scaler's.
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { defaultObserveOptions, queryPlan } from '../../src/core/observe/queries.ts'
+import { defaultObserveOptions, demandOnly, queryPlan } from '../../src/core/observe/queries.ts'
+import type { Row } from '../../src/core/observe/series.ts'
 import type { PolicySet } from '../../src/core/policy.ts'
 import { promql } from '../../src/prometheus/promql.ts'
 import { answerQuery } from '../../src/simulation/seriesQuery.ts'
@@ -32,12 +33,14 @@ export const honestly: Mood = (response, honest) => {
 
 /** Half a minute of the past is there when it starts. */
 export async function playPrometheus(policies: PolicySet, pods: readonly Pod[]): Promise<PlayedPrometheus> {
-  const { queries } = queryPlan(policies, {
+  const plan = queryPlan(policies, {
     ...defaultObserveOptions,
     rateWindowSeconds: windowSeconds,
     sampleMaxAgeSeconds,
   })
-  const byText = new Map(queries.map((query) => [promql(query), query]))
+  const byText = new Map(
+    [...demandOnly(plan).queries, ...plan.queries].map((query) => [promql(query), query]),
+  )
   const store = new SeriesStore(600)
   const begun = Math.floor(worldSeconds()) - 30
   let scrapedAt = begun
@@ -52,11 +55,16 @@ export async function playPrometheus(policies: PolicySet, pods: readonly Pod[]):
 
   function answer(form: URLSearchParams): { readonly id: string; readonly body: string } {
     const query = byText.get(form.get('query') ?? '')
-    const at = Number(form.get('time'))
-    const rows = query === undefined ? [] : answerQuery(store, query, at)
-    const result = rows.map(({ labels, value }) => ({ metric: labels, value: [at, String(value)] }))
-    const body = JSON.stringify({ status: 'success', data: { resultType: 'vector', result } })
-    return { id: query?.id ?? 'other', body }
+    const rows = (at: number) => (query === undefined ? [] : answerQuery(store, query, at))
+    const data = form.has('step')
+      ? matrix(
+          rows,
+          Math.max(begun, Number(form.get('start'))),
+          Number(form.get('end')),
+          Number(form.get('step')),
+        )
+      : vector(rows(Number(form.get('time'))))
+    return { id: query?.id ?? 'other', body: JSON.stringify({ status: 'success', data }) }
   }
 
   const server = createServer(async (request, response) => {
@@ -82,6 +90,24 @@ export async function playPrometheus(policies: PolicySet, pods: readonly Pod[]):
   }
   scrapeUntil(worldSeconds())
   return played
+}
+
+function vector(rows: readonly Row[]) {
+  const result = rows.map(({ labels, value }) => ({ metric: labels, value: [0, String(value)] }))
+  return { resultType: 'vector', result }
+}
+
+function matrix(rows: (at: number) => readonly Row[], from: number, until: number, step: number) {
+  const result = new Map<string, { readonly metric: Row['labels']; readonly values: unknown[] }>()
+  for (let at = Math.ceil(from / step) * step; at <= until; at += step) {
+    for (const { labels, value } of rows(at)) {
+      const identity = JSON.stringify(labels)
+      const series = result.get(identity) ?? { metric: labels, values: [] }
+      series.values.push([at, String(value)])
+      result.set(identity, series)
+    }
+  }
+  return { resultType: 'matrix', result: [...result.values()] }
 }
 
 /** What the clock on the wall says, whatever was made of `Date`. */
