@@ -40,7 +40,7 @@ async function serving(): Promise<{ readonly scaler: RealScaler; readonly client
     '--kubernetes',
     'off',
     '--interval',
-    '3s',
+    '5s',
     '--evaluation-delay',
     '1s',
   ]
