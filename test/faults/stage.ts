@@ -51,7 +51,7 @@ const intervalSeconds = 0.25
 export type Targets = Readonly<Record<string, number | string>>
 
 /** Policies share nothing but the server. The hold is to the window as it is by default. */
-function policyText(name: string): string {
+function policyText(name: string, budgetSeconds: number): string {
   return `apiVersion: mixscaler.dev/v1alpha1
 kind: ScalingPolicy
 metadata: { name: ${name}, namespace: chat }
@@ -68,7 +68,7 @@ spec:
       cost: $3.90/h
       replicas: { min: 0, max: 8 }
       startup: 2s
-  behavior: { hpaTolerance: 0%, stalenessBudget: ${stalenessBudgetSeconds}s, scaleDown: { hold: ${2 * windowSeconds}s } }
+  behavior: { hpaTolerance: 0%, stalenessBudget: ${budgetSeconds}s, scaleDown: { hold: ${2 * windowSeconds}s } }
 `
 }
 
@@ -89,9 +89,9 @@ export function podsOf(name: string, count: number): readonly Pod[] {
   }))
 }
 
-export function writePolicies(names: readonly string[]): string {
+export function writePolicies(names: readonly string[], budgetSeconds: number): string {
   const directory = mkdtempSync(join(tmpdir(), 'mixscaler-faults-'))
-  for (const name of names) writeFileSync(join(directory, `${name}.yaml`), policyText(name))
+  for (const name of names) writeFileSync(join(directory, `${name}.yaml`), policyText(name, budgetSeconds))
   return directory
 }
 
@@ -105,7 +105,7 @@ interface StageOptions {
 
 export async function startFaultStage({ pods, journal, kubeconfig }: StageOptions): Promise<FaultStage> {
   const names = Object.keys(pods)
-  const directory = writePolicies(names)
+  const directory = writePolicies(names, stalenessBudgetSeconds)
   const policies = await requirePolicies(directory)
   const prometheus = await playPrometheus(
     policies.policies,

@@ -20,7 +20,7 @@ const scalers: RealScaler[] = []
 const clients: KedaClient[] = []
 
 beforeEach(async () => {
-  directory = writePolicies(['llama'])
+  directory = writePolicies(['llama'], 20)
   prometheus = await playPrometheus((await requirePolicies(directory)).policies, podsOf('llama', 2))
 })
 
@@ -40,7 +40,7 @@ async function serving(): Promise<{ readonly scaler: RealScaler; readonly client
     '--kubernetes',
     'off',
     '--interval',
-    '5s',
+    '3s',
     '--evaluation-delay',
     '1s',
   ]
