@@ -16,6 +16,7 @@ export function scrapeOf(pod: Pod, at: number): Scrape {
   tally.set('outputTokens', metrics.requestGenerationTokens.counts, metrics.requestGenerationTokens.sum)
   tally.set('ttft', metrics.timeToFirstToken.counts, metrics.timeToFirstToken.sum)
   tally.set('itl', metrics.interTokenLatency.counts, metrics.interTokenLatency.sum)
+  tally.set('tpot', metrics.timePerOutputToken.counts, metrics.timePerOutputToken.sum)
   const { running, waiting, kvUsage } = replica
   return { at, replicas: 1, running, waiting, kvUsage, counts: tally.counts }
 }

@@ -25,14 +25,15 @@ export interface Scrape {
 }
 
 const plainCounters = 5
-type Distribution = 'promptTokens' | 'outputTokens' | 'ttft' | 'itl'
+type Distribution = 'promptTokens' | 'outputTokens' | 'ttft' | 'itl' | 'tpot'
 const boundsOf: Readonly<Record<Distribution, readonly number[]>> = {
   promptTokens: lengthBounds,
   outputTokens: lengthBounds,
   ttft: ttftBounds,
   itl: tokenGapBounds,
+  tpot: tokenGapBounds,
 }
-const distributions: readonly Distribution[] = ['promptTokens', 'outputTokens', 'ttft', 'itl']
+const distributions: readonly Distribution[] = ['promptTokens', 'outputTokens', 'ttft', 'itl', 'tpot']
 /** A sum, and one count for each bucket with +Inf. */
 const widthOf = (name: Distribution): number => boundsOf[name].length + 2
 const offsets = distributions.map((_, index) =>
@@ -43,6 +44,7 @@ const offsetOf: Readonly<Record<Distribution, number>> = {
   outputTokens: offsets[1] as number,
   ttft: offsets[2] as number,
   itl: offsets[3] as number,
+  tpot: offsets[4] as number,
 }
 const width = distributions.reduce((sum, name) => sum + widthOf(name), plainCounters)
 const [completions, generationTokens, preemptions, promptTokens, cachedTokens] = [0, 1, 2, 3, 4]
@@ -127,6 +129,7 @@ export class SignalWindow {
       outputTokens: this.histogram(at, 'outputTokens', lengthWindowSeconds, replicas),
       ttft: this.histogram(at, 'ttft', rateWindowSeconds, replicas),
       itl: this.histogram(at, 'itl', rateWindowSeconds, replicas),
+      tpot: this.histogram(at, 'tpot', rateWindowSeconds, replicas),
       typicalEngine: this.typicalEngine(at, replicas),
       prefixHitRate:
         typeof prompts !== 'number' || typeof cached !== 'number'

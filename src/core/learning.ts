@@ -70,17 +70,31 @@ export function learnHeadrooms(
     classes
       .filter(({ serviceLevel }) => serviceLevel.kind === 'interactive')
       .map((trafficClass) => {
-        const kept = keptBy(trafficClass, standing.variants, observation)
+        const kept = keptBy(trafficClass, standing.variants, observation, behavior.attainment)
         const memory = advanceHeadroom(state.classes[trafficClass.id]?.headroom, observation.at, {
           base: behavior.headroom,
-          attainment: behavior.attainment,
           kept,
           load: loadOf(trafficClass, standing, observation),
+          coming: comingFor(trafficClass, standing, observation),
           reach: standing.outOfReach.has(trafficClass) ? 'outOfReach' : 'withinReach',
         })
         return [trafficClass, { kept, memory }]
       }),
   )
+}
+
+/** Whether replicas for a class start that the scheduler has found room for. */
+function comingFor(
+  trafficClass: TrafficClass,
+  { variants }: Standing,
+  observation: Observation,
+): 'some' | 'none' {
+  const comes = variants.some((variant) => {
+    const replicas = observation.variants[variant.id]?.replicas
+    if (!serves(variant, trafficClass) || replicas === undefined || isMissing(replicas)) return false
+    return replicas.starting > (replicas.unschedulable?.replicas ?? 0)
+  })
+  return comes ? 'some' : 'none'
 }
 
 /** What arrives over what the ready replicas carry, of this class and of those that share variants with it. */

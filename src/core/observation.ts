@@ -37,6 +37,8 @@ export interface VariantSignals {
   /** Seconds. */
   readonly ttft: Reading<Histogram>
   readonly itl: Reading<Histogram>
+  /** The mean gap of each request, as it ends. Absent: recorded by a version that did not ask. */
+  readonly tpot?: Reading<Histogram>
   /** Absent: recorded by a version that did not ask. */
   readonly typicalEngine?: Reading<TypicalEngine>
   /** 0..1: share of prompt tokens found in the prefix cache. */

@@ -105,6 +105,7 @@ const observationSchema: z.ZodType<Observation> = z.strictObject({
       outputTokens: reading(histogram),
       ttft: reading(histogram),
       itl: reading(histogram),
+      tpot: reading(histogram).exactOptional(),
       typicalEngine: reading(typicalEngine).exactOptional(),
       prefixHitRate: reading(amount),
       kvUsage: reading(amount),

@@ -45,6 +45,10 @@ function rows(...list: readonly Row[]): Answer {
   return { kind: 'rows', rows: list }
 }
 
+function listOf(answer: Answer): readonly Row[] {
+  return answer.kind === 'rows' ? answer.rows : []
+}
+
 /** One replica that does something, at the newest possible instant. */
 const healthy: Readonly<Record<Exclude<QueryId, 'gateways'>, Answer>> = {
   gauges: rows(row('running', 4), row('waiting', 1), row('kvUsage', 0.5), row('kvEngines', 1)),
@@ -61,7 +65,12 @@ const healthy: Readonly<Record<Exclude<QueryId, 'gateways'>, Answer>> = {
   promptTokens: histogram(1, 2, 3000),
   outputTokens: histogram(1, 2, 500),
   ttft: histogram(1, 2, 2.5),
-  itl: histogram(1, 2, 2.5),
+  itl: rows(
+    ...listOf(histogram(1, 2, 2.5)),
+    row('tpot/buckets', 1, { le: '1.0' }),
+    row('tpot/buckets', 2, { le: '+Inf' }),
+    row('tpot/sum', 1.5),
+  ),
   kvConfig: rows(row('', 1, { num_gpu_blocks: '1000', block_size: '16', model_name: '' })),
   presence: rows(row('replicas', 1), row('newestAt', at - 5)),
   targets: rows(row('all', 1), row('up', 1)),
@@ -99,6 +108,7 @@ describe('what is missing, and why', () => {
     expect(signals({}).arrivingNow).toEqual({ requestsPerSecond: 3, seconds: 5 })
     expect(signals({}).inSystemGrowthPerSecond).toBeCloseTo(-0.2, 12)
     expect(signals({}).ttft).toEqual({ upperBounds: [1, 2.5], perSecond: [1, 1, 0], sumPerSecond: 2.5 })
+    expect(signals({}).tpot).toEqual({ upperBounds: [1], perSecond: [1, 1], sumPerSecond: 1.5 })
     expect(signals({}).typicalEngine).toEqual({
       gapsPerSecond: 2,
       gapSecondsPerSecond: 2.5,

@@ -35,6 +35,7 @@ const signals: Required<VariantSignals> = {
   prefixHitRate: { missing: 'notReported' },
   kvUsage: 0.4,
   kvTokensPerReplica: 400_000,
+  tpot: { upperBounds: [0.05], perSecond: [1, 2], sumPerSecond: 3 },
   arrivingNow: { requestsPerSecond: 6, seconds: 5 },
 }
 

@@ -30,6 +30,7 @@ export class FluidVariant {
   private readonly tally = new Tally()
   private readonly ttft = new LatencyLedger('ttft')
   private readonly itl = new LatencyLedger('itl')
+  private readonly tpot = new LatencyLedger('tpot')
   private readonly lengths = new WeakMap<Shape, LengthCounts>()
   /** One of them runs so many times slower. */
   private slow = 1
@@ -80,6 +81,7 @@ export class FluidVariant {
       spread(tally, 'promptTokens', prompt, completed)
       spread(tally, 'outputTokens', prefill ? oneToken : output, completed)
       this.ttft.add(served.arriving, begun, served.waitSeconds)
+      if (!prefill) this.tpot.add(served.running, completed)
     }
     tally.add('generationTokens', served.gaps)
     if (!prefill) this.itl.add(served.running, served.gaps)
@@ -92,6 +94,9 @@ export class FluidVariant {
       this.tally.addTo('ttft', bucket, events, sum),
     )
     this.itl.spread(tokenGapBounds, 0, (bucket, events, sum) => this.tally.addTo('itl', bucket, events, sum))
+    this.tpot.spread(tokenGapBounds, 0, (bucket, events, sum) =>
+      this.tally.addTo('tpot', bucket, events, sum),
+    )
     const { working } = replicas
     if (working === 0) {
       this.signals.only(new Set(), at)

@@ -1,41 +1,58 @@
-// How a class's SLO was kept within the window, as the engines' histograms show it: what was late beside what its
-// percentile allows to be late. Formulas: docs/MODEL.md, "Headroom feedback".
+// How a class's SLO was kept within the window, as the engines' histograms show it: the share of requests beyond its
+// bounds, beside the share that may be. Formulas: docs/MODEL.md, "Headroom feedback".
 import { eventsPerSecond, type Histogram } from '../histogram.ts'
 import type { Observation } from '../observation.ts'
 import { type LatencyBound, type Role, serves, type TrafficClass, type Variant } from '../policy.ts'
 import { isMissing, missing, type Reading } from '../reading.ts'
 
 export interface Kept {
-  /** 0..1: the share of requests that broke the SLO: those late beyond what its percentile allows. */
+  /** 0..1: the share of requests that broke the SLO, at most: requests that broke two bounds count for both. */
   readonly broken: number
-  /** Late over allowed to be late: 1 keeps the SLO with nothing to spare. */
-  readonly spent: number
+  /** 0..1: the share that may: what the goal leaves, or the percentile of a bound where that is stricter. */
+  readonly allowed: number
+  /** `some`: a bound cannot be read, and nothing says that it was kept. */
+  readonly bounds: 'all' | 'some'
 }
 
-/** The worse of the bounds that can be read; missing where none can. */
+/** `attainment`: the share of requests that shall keep the SLO. Missing where no bound can be read. */
 export function keptBy(
   trafficClass: TrafficClass,
   variants: readonly Variant[],
   observation: Observation,
+  attainment: number,
 ): Reading<Kept> {
   const { serviceLevel } = trafficClass
   if (serviceLevel.kind !== 'interactive') return missing('notReported', 'work that has a deadline')
-  const of = (left: Role, metric: 'ttft' | 'itl'): Reading<Kept> => {
+  let allowed = 1 - attainment
+  const read = metrics.flatMap((metric): readonly Reading[] => {
     const bound = serviceLevel[metric]
-    if (bound === undefined) return missing('notReported', `no bound on ${metric}`)
+    if (bound === undefined) return []
+    const left: Role = metric === 'ttft' ? 'decode' : 'prefill'
     const histograms = variants
       .filter((variant) => variant.role !== left && serves(variant, trafficClass))
       .flatMap(({ id }) => observation.variants[id]?.[metric] ?? [])
-    return within(bound, histograms)
-  }
-  const ttft = of('decode', 'ttft')
-  const itl = of('prefill', 'itl')
-  if (isMissing(ttft)) return serviceLevel.itl === undefined ? ttft : itl
-  if (isMissing(itl)) return ttft
-  return { broken: Math.max(ttft.broken, itl.broken), spent: Math.max(ttft.spent, itl.spent) }
+    if (metric !== 'itl') allowed = Math.min(allowed, 1 - bound.percentile)
+    const late = lateOf(bound, histograms)
+    return [isMissing(late) || metric !== 'itl' ? late : beyondAllowance(late, bound)]
+  })
+  const known = read.filter((one): one is number => !isMissing(one))
+  if (known.length === 0) return read.find(isMissing) ?? missing('notReported', 'no bound')
+  const broken = Math.min(
+    1,
+    known.reduce((sum, one) => sum + one, 0),
+  )
+  return { broken, allowed, bounds: known.length === read.length ? 'all' : 'some' }
 }
 
-function within(bound: LatencyBound, readings: readonly Reading<Histogram>[]): Reading<Kept> {
+const metrics = ['ttft', 'itl', 'tpot'] as const
+
+/** A bound on each token is broken by the tokens beyond what its percentile allows: single slow ones break no request. */
+function beyondAllowance(late: number, { percentile }: LatencyBound): number {
+  return Math.max(0, late - (1 - percentile)) / percentile
+}
+
+/** Share of the events beyond the bound. */
+function lateOf(bound: LatencyBound, readings: readonly Reading<Histogram>[]): Reading {
   const histograms = readings.filter((reading): reading is Histogram => !isMissing(reading))
   if (histograms.length === 0) return readings.find(isMissing) ?? missing('idle')
   const all = { events: 0, certain: 0, interpolated: 0, unsure: 0 }
@@ -47,17 +64,10 @@ function within(bound: LatencyBound, readings: readonly Reading<Histogram>[]): R
     all.unsure += late.unsure
   }
   if (!(all.events > 0)) return missing('idle')
-  if (all.unsure <= coarseShare * all.events)
-    return keptAt(bound, (all.certain + all.interpolated) / all.events)
-  const surely = keptAt(bound, all.certain / all.events)
-  return surely.broken > 0
-    ? surely
+  if (all.unsure <= coarseShare * all.events) return (all.certain + all.interpolated) / all.events
+  return all.certain > 0
+    ? all.certain / all.events
     : missing('notReported', `an edge of the histogram near ${bound.seconds} s`)
-}
-
-function keptAt({ percentile }: LatencyBound, late: number): Kept {
-  const allowed = 1 - percentile
-  return { broken: Math.max(0, late - allowed) / percentile, spent: late / allowed }
 }
 
 /** With more of the events in the bound's own bucket, a line through it says more about the bucket than about them. */

@@ -7,13 +7,12 @@ export interface HeadroomMemory {
   readonly at: number
   /** Added to the policy's headroom. */
   readonly learnt: number
-  /** Means of about the last hour that was busy: late over allowed to be late, at most 1 each, and broken requests. */
+  /** Mean of about the last six hours that taught: broken over allowed to be broken. 1 spends all that the goal leaves. */
   readonly spent: number
-  readonly broken: number
   readonly verdict: Verdict
 }
 
-/** What the last minute was taken for. Only `kept` and `tooFew` teach anything. */
+/** What the last minute was taken for. Only `kept`, `tooFew` and `orderedLate` teach anything. */
 export type Verdict =
   /** No more requests broke their SLO than may, on busy engines. */
   | 'kept'
@@ -21,23 +20,26 @@ export type Verdict =
   | 'quiet'
   /** More did, although the plan's replicas were ready: a plan needs more than the model says. */
   | 'tooFew'
-  /** More did, and what the plan asks for was not ready: it starts, waits for GPUs, or may not be had. */
+  /** More did, while what the plan asks for was still starting: it was ordered too late, or too little of it. */
+  | 'orderedLate'
+  /** More did, and what the plan asks for does not come: it waits for GPUs, or may not be had. */
   | 'notReady'
   /** More did on engines with little to do: more of them would not help. */
   | 'belowCapacity'
   /** No number of replicas meets the SLO. */
   | 'outOfReach'
-  /** The histograms say nothing: no traffic, no bound that they know, no data. */
+  /** The histograms say nothing: no traffic, no data, or a bound that they do not know. */
   | 'unknown'
 
 export interface HeadroomInput {
-  /** The policy's own headroom, and the share of requests that shall keep their SLO. */
+  /** The policy's own headroom. */
   readonly base: number
-  readonly attainment: number
   /** Within the last minute. */
   readonly kept: Reading<Kept>
   /** What arrives over what the ready replicas carry by the model, without headroom. */
   readonly load: Reading
+  /** Replicas that start and are not known to be stuck. */
+  readonly coming: 'some' | 'none'
   readonly reach: 'withinReach' | 'outOfReach'
 }
 
@@ -51,12 +53,12 @@ const lowestHeadroom = -0.35
 const highestHeadroom = 0.6
 
 /**
- * Where busy engines have kept the SLO for an hour and had this much of what may be late to spare, headroom is given back
- * faster: so much per minute.
+ * Where six hours that taught have spent less than half of what is aimed at, headroom is given back faster: so much per
+ * minute. A shorter memory would call the hours between two bad spells ample, and bring the next one on.
  */
 const giveBack = 0.001
-const littleSpent = 0.75
-const recentSeconds = 3600
+const littleSpent = aim / 2
+const recentSeconds = 21_600
 
 /** What was learnt fades: after a week without a word a third of it is left. */
 const leakSeconds = 604_800
@@ -74,15 +76,15 @@ export function advance(
   input: HeadroomInput,
 ): HeadroomMemory {
   if (memory !== undefined && at <= memory.at) return memory
-  const before = memory ?? { at, learnt: 0, spent: 1, broken: 0, verdict: 'unknown' }
+  const before = memory ?? { at, learnt: 0, spent: aim, verdict: 'unknown' }
   const asked = askedOf(input, before.learnt)
   const verdict = judge(input, asked)
   const seconds = at - before.at
   const minutes = Math.min(longestStepSeconds, seconds) / 60
-  const recent = teaches(verdict) ? recentOf(before, input.kept, 60 * minutes) : before
+  const spent = teaches(verdict) ? spentOf(before.spent, input.kept, 60 * minutes) : before.spent
   const faded = before.learnt * Math.exp(-seconds / leakSeconds)
-  const learnt = faded + (teaches(verdict) ? minutes * perMinute(input, recent) : 0)
-  return { at, learnt: bounded(learnt, input.base), spent: recent.spent, broken: recent.broken, verdict }
+  const learnt = faded + (teaches(verdict) ? minutes * perMinute(input.kept, spent) : 0)
+  return { at, learnt: bounded(learnt, input.base), spent, verdict }
 }
 
 /** Whole half per cents: a plan does not change with every tick of the memory. */
@@ -96,32 +98,28 @@ function askedOf({ load, base }: HeadroomInput, learnt: number): Reading {
 }
 
 function teaches(verdict: Verdict): boolean {
-  return verdict === 'kept' || verdict === 'tooFew'
+  return verdict === 'kept' || verdict === 'tooFew' || verdict === 'orderedLate'
 }
 
-function perMinute({ kept, attainment }: HeadroomInput, recent: Recent): number {
+function perMinute(kept: Reading<Kept>, spent: number): number {
   if (isMissing(kept)) return 0
-  const allowed = aim * (1 - attainment)
-  const ample = recent.spent < littleSpent && recent.broken < allowed / 2
-  return gain * (kept.broken - allowed) - (ample ? giveBack : 0)
+  return gain * (kept.broken - aim * kept.allowed) - (spent < littleSpent ? giveBack : 0)
 }
 
-type Recent = Pick<HeadroomMemory, 'spent' | 'broken'>
-
-function recentOf({ spent, broken }: Recent, kept: Reading<Kept>, seconds: number): Recent {
-  if (isMissing(kept)) return { spent, broken }
+function spentOf(spent: number, kept: Reading<Kept>, seconds: number): number {
+  if (isMissing(kept)) return spent
   const share = -Math.expm1(-seconds / recentSeconds)
-  return {
-    spent: spent + share * (Math.min(1, kept.spent) - spent),
-    broken: broken + share * (kept.broken - broken),
-  }
+  return spent + share * (kept.broken / kept.allowed - spent)
 }
 
-function judge({ attainment, kept, reach }: HeadroomInput, asked: Reading): Verdict {
+function judge({ kept, coming, reach }: HeadroomInput, asked: Reading): Verdict {
   if (reach === 'outOfReach') return 'outOfReach'
   if (isMissing(kept) || isMissing(asked)) return 'unknown'
-  if (kept.broken <= aim * (1 - attainment)) return asked < busyLoad ? 'quiet' : 'kept'
-  if (asked > 1) return 'notReady'
+  if (kept.broken <= aim * kept.allowed) {
+    if (asked < busyLoad) return 'quiet'
+    return kept.bounds === 'all' ? 'kept' : 'unknown'
+  }
+  if (asked > 1) return coming === 'some' ? 'orderedLate' : 'notReady'
   return asked < lightLoad ? 'belowCapacity' : 'tooFew'
 }
 

@@ -89,6 +89,7 @@ function signalsOf(
     outputTokens: sight.histogram('outputTokens', 'output lengths'),
     ttft: sight.histogram('ttft', 'TTFT'),
     itl: sight.histogram('itl', 'ITL'),
+    tpot: sight.histogram('itl', 'TPOT', 'some', 'tpot/'),
     typicalEngine: typicalEngine(sight),
     prefixHitRate: share(
       sight.sum(sometimes('counters', 'prefixHits', 'prefix cache hits')),

@@ -106,6 +106,8 @@ export function demandOnly(plan: QueryPlan): QueryPlan {
 const timeToFirstToken = ['time_to_first_token_seconds']
 /** Per token; the old name (V0, and V1 until 0.14) counted the same. */
 const interTokenLatency = ['inter_token_latency_seconds', 'time_per_output_token_seconds']
+/** The mean gap of each request, since 0.11. */
+const timePerOutputToken = ['request_time_per_output_token_seconds']
 const kvUsage = ['kv_cache_usage_perc', 'gpu_cache_usage_perc']
 /** The second spelling is that of llm-d-inference-sim. */
 const finishReasons = ['finished_reason', 'finish_reason']
@@ -125,14 +127,14 @@ function partsOf(
   const slope = (name: string): SeriesRead => {
     return { kind: 'slope', metrics: named([name]), windowSeconds: rateWindowSeconds }
   }
-  const histogram = (names: readonly string[], windowSeconds: number): readonly Part[] => {
+  const histogram = (names: readonly string[], windowSeconds: number, prefix = ''): readonly Part[] => {
     const ending = (suffix: string) =>
       rate(
         names.map((name) => `${name}${suffix}`),
         windowSeconds,
       )
-    const buckets = perEngine('buckets', ending('_bucket'), ['le'])
-    return [{ ...buckets, keep: ['model_name', 'le'] }, perEngine('sum', ending('_sum'))]
+    const buckets = perEngine(`${prefix}buckets`, ending('_bucket'), ['le'])
+    return [{ ...buckets, keep: ['model_name', 'le'] }, perEngine(`${prefix}sum`, ending('_sum'))]
   }
   // Of the median engine, so that one that lies, or is cold, does not count.
   const typical = (names: readonly string[]): readonly Part[] =>
@@ -169,7 +171,11 @@ function partsOf(
     promptTokens: histogram(['request_prompt_tokens'], lengthWindowSeconds),
     outputTokens: histogram(['request_generation_tokens'], lengthWindowSeconds),
     ttft: [...histogram(timeToFirstToken, rateWindowSeconds), ...typical(timeToFirstToken)],
-    itl: [...histogram(interTokenLatency, rateWindowSeconds), ...typical(interTokenLatency)],
+    itl: [
+      ...histogram(interTokenLatency, rateWindowSeconds),
+      ...histogram(timePerOutputToken, rateWindowSeconds, 'tpot/'),
+      ...typical(interTokenLatency),
+    ],
     kvConfig: [kvConfig(newest('cache_config_info'))],
     presence: [
       { ...perPod('replicas', running, 'count'), groups },

@@ -23,7 +23,13 @@ export interface Sight {
   readonly sum: (signal: Signal) => Reading
   /** The largest of the rows. */
   readonly most: (signal: Signal) => Reading
-  readonly histogram: (query: QueryId, name: string) => Reading<Histogram>
+  /** `reportedBy` is that of its parts; `prefix` stands before their names where a query holds several histograms. */
+  readonly histogram: (
+    query: QueryId,
+    name: string,
+    reportedBy?: Signal['reportedBy'],
+    prefix?: string,
+  ) => Reading<Histogram>
 }
 
 export function sightOf(
@@ -53,10 +59,10 @@ export function sightOf(
       const own = rows(signal)
       return isMissing(own) ? own : largest(own)
     },
-    histogram: (query, name) => {
-      const part = { query, name, reportedBy: 'everyVersion', range: 'nonNegative' } as const
-      const buckets = rows({ ...part, part: 'buckets' })
-      const sums = rows({ ...part, part: 'sum' })
+    histogram: (query, name, reportedBy = 'everyVersion', prefix = '') => {
+      const part = { query, name, reportedBy, range: 'nonNegative' } as const
+      const buckets = rows({ ...part, part: `${prefix}buckets` })
+      const sums = rows({ ...part, part: `${prefix}sum` })
       if (isMissing(buckets)) return buckets
       return isMissing(sums) ? sums : histogramOf(buckets, sums, name)
     },

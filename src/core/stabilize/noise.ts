@@ -22,8 +22,8 @@ const largestDeviation = 0.15
 const assumedDeviation = 0.05
 
 /** Of a normal jitter, the highest of an hour's 240 ticks lies below this in 95 of 100 cases. */
-const deviationsHeld = 3.5
-const largestBand = 0.2
+const deviationsHeld = 2.5
+const largestBand = 0.1
 
 /** With the demand of one more instant; unchanged where that instant was entered before. */
 export function enterNoise(
