@@ -15,6 +15,8 @@ export interface PrometheusOptions extends CredentialOptions {
   readonly querySeconds?: number
   readonly attempts?: number
   readonly maxResponseBytes?: number
+  /** Of all answers that are being read together; the one that would exceed it is given up. */
+  readonly maxBytesUnderWay?: number
   readonly maxConcurrentQueries?: number
 }
 
@@ -50,16 +52,38 @@ export function prometheusClient(options: PrometheusOptions, environment: Enviro
     querySeconds = 10,
     attempts = 3,
     maxResponseBytes = 64 * 2 ** 20,
+    maxBytesUnderWay = 128 * 2 ** 20,
     maxConcurrentQueries = 8,
   } = options
   const api = apiUrl(options.url)
   const credentials = credentialReader(options)
   const turns = slots(maxConcurrentQueries)
+  let bytesUnderWay = 0
+
+  /** The whole text, unless the answers that are read beside it leave no room. */
+  async function textOf(body: AsyncIterable<Buffer>): Promise<string> {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    try {
+      for await (const chunk of body) {
+        chunks.push(chunk)
+        bytes += chunk.length
+        bytesUnderWay += chunk.length
+        if (bytesUnderWay > maxBytesUnderWay)
+          throw new PrometheusError('badAnswer', `answers longer than ${maxBytesUnderWay} bytes together`)
+      }
+      return Buffer.concat(chunks).toString('utf8')
+    } catch (error) {
+      throw error instanceof PrometheusError ? error : transportError(error, maxResponseBytes)
+    } finally {
+      bytesUnderWay -= bytes
+    }
+  }
 
   async function ask<T>({ path, form, read }: Question<T>, ended: AbortSignal): Promise<T> {
     const known = await credentials.read()
     const response = await axios
-      .request<string>({
+      .request<AsyncIterable<Buffer>>({
         method: 'POST',
         url: `${api}/${path}`,
         data: new URLSearchParams({
@@ -72,17 +96,17 @@ export function prometheusClient(options: PrometheusOptions, environment: Enviro
         httpsAgent: known.httpsAgent,
         maxContentLength: maxResponseBytes,
         maxRedirects: 0,
-        responseType: 'text',
+        responseType: 'stream',
         signal: ended,
-        transformResponse: [(body: string) => body],
         validateStatus: () => true,
       })
       .catch((error: unknown) => {
         throw transportError(error, maxResponseBytes)
       })
+    const body = await textOf(response.data)
     try {
-      if (response.status === 200) return read(response.data)
-      throw statusError(response)
+      if (response.status === 200) return read(body)
+      throw statusError(response, body)
     } catch (error) {
       if (error instanceof Error) error.message = withoutSecrets(error.message, known)
       throw error
@@ -150,8 +174,8 @@ function transportError(error: unknown, maxResponseBytes: number): PrometheusErr
   return new PrometheusError('unreachable', `no connection: ${error.code ?? 'the request failed'}`)
 }
 
-function statusError({ status, data, headers }: AxiosResponse<string>): PrometheusError {
-  const told = refusal(data)
+function statusError({ status, headers }: AxiosResponse, body: string): PrometheusError {
+  const told = refusal(body)
   if (told !== undefined && (status === 400 || status === 422)) {
     // The two paths word it differently, and the same mistake is to read the same.
     const what = told.replace(/^invalid parameter "query": /, '')

@@ -15,6 +15,10 @@ afterAll(() => running.stop())
 
 const methods = ['GetMetrics', 'GetMetricSpec', 'IsActive', 'StreamIsActive', 'NoSuchMethod']
 
+const callsAtOnce = 50
+const atOnce = <T>(call: fc.Arbitrary<T>) =>
+  fc.array(call, { minLength: callsAtOnce, maxLength: callsAtOnce, size: 'max' })
+
 const stillServing = async (): Promise<void> => {
   const answer = await running.keda.call('IsActive', ref('h100'))
   expect(answer).toEqual({ code: 'OK', value: { result: true } })
@@ -38,13 +42,16 @@ describe('fuzz', () => {
         .map((pairs) => Object.fromEntries(pairs)),
     })
     await fc.assert(
-      fc.asyncProperty(asked, text, async (scaledObjectRef, metricName) => {
-        const answer = await running.keda.call('GetMetrics', { scaledObjectRef, metricName })
-        const { policy } = scaledObjectRef.scalerMetadata
-        if (answer.code === 'OK') expect([scaledObjectRef.namespace, policy]).toEqual(['chat', 'llama'])
-        else expect(['INVALID_ARGUMENT', 'NOT_FOUND', 'PERMISSION_DENIED']).toContain(answer.code)
+      fc.asyncProperty(atOnce(fc.tuple(asked, text)), async (calls) => {
+        const answers = calls.map(async ([scaledObjectRef, metricName]) => {
+          const answer = await running.keda.call('GetMetrics', { scaledObjectRef, metricName })
+          const { policy } = scaledObjectRef.scalerMetadata
+          if (answer.code === 'OK') expect([scaledObjectRef.namespace, policy]).toEqual(['chat', 'llama'])
+          else expect(['INVALID_ARGUMENT', 'NOT_FOUND', 'PERMISSION_DENIED']).toContain(answer.code)
+        })
+        await Promise.all(answers)
       }),
-      { numRuns: 2_000 },
+      { numRuns: 4_000 / callsAtOnce },
     )
     await stillServing()
   })
@@ -61,16 +68,19 @@ describe('fuzz', () => {
     )
     const encoding = fc.constantFrom('identity', 'gzip', 'deflate', 'x')
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom(...methods), encoding, body, async (method, grpcEncoding, sent) => {
-        const call = rawCall(session, `/externalscaler.ExternalScaler/${method}`, {
-          'grpc-encoding': grpcEncoding,
+      fc.asyncProperty(atOnce(fc.tuple(fc.constantFrom(...methods), encoding, body)), async (calls) => {
+        const statuses = calls.map(([method, grpcEncoding, sent]) => {
+          const call = rawCall(session, `/externalscaler.ExternalScaler/${method}`, {
+            'grpc-encoding': grpcEncoding,
+          })
+          call.stream.end(sent)
+          return call.status
         })
-        call.stream.end(sent)
         // A stream is only opened for a ref that makes sense, which random bytes do not.
-        const status = await call.status
-        expect(status === undefined || Number(status) > 0).toBe(true)
+        for (const status of await Promise.all(statuses))
+          expect(status === undefined || Number(status) > 0).toBe(true)
       }),
-      { numRuns: 1_000 },
+      { numRuns: 10_000 / callsAtOnce },
     )
     session.close()
     await stillServing()

@@ -250,6 +250,20 @@ describe('a back end that misbehaves', () => {
     })
   })
 
+  it('answers several queries without end: what is held of all together is limited', async () => {
+    const endless: Reply = (response) => {
+      const timer = setInterval(() => response.write('x'.repeat(10_000)), 1)
+      response.on('close', () => clearInterval(timer))
+    }
+    const { client } = await scene([endless], { maxResponseBytes: 200_000, maxBytesUnderWay: 300_000 })
+    const asked = ['a', 'b', 'c', 'd'].map((query) =>
+      failure(client.instant(query, at, new AbortController().signal)),
+    )
+    const messages = (await Promise.all(asked)).map(({ failure: kind, message }) => `${kind}: ${message}`)
+    expect(messages).toContain('badAnswer: answers longer than 300000 bytes together')
+    expect(messages.filter((message) => !message.startsWith('badAnswer: answer'))).toEqual([])
+  })
+
   it.each([400, 422])('refuses the query with %i: not repeated, and the reason is told', async (status) => {
     const { ask, server } = await scene([json(refused('parse error: unexpected ")"'), status)])
     expect(await failure(ask())).toMatchObject({

@@ -21,7 +21,7 @@ const largestDeviation = 0.15
 /** Until there is something to go by. */
 const assumedDeviation = 0.05
 
-/** Of a normal jitter, the highest of an hour's 240 ticks lies below this in 95 of 100 cases. */
+/** A wider band would hold a real day's own ups: docs/MODEL.md, "Hold", has what each costs. */
 const deviationsHeld = 2.5
 const largestBand = 0.1
 
