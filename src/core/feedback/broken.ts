@@ -23,7 +23,6 @@ export function keptBy(
 ): Reading<Kept> {
   const { serviceLevel } = trafficClass
   if (serviceLevel.kind !== 'interactive') return missing('notReported', 'work that has a deadline')
-  let allowed = 1 - attainment
   const read = metrics.flatMap((metric): readonly Reading[] => {
     const bound = serviceLevel[metric]
     if (bound === undefined) return []
@@ -31,7 +30,6 @@ export function keptBy(
     const histograms = variants
       .filter((variant) => variant.role !== left && serves(variant, trafficClass))
       .flatMap(({ id }) => observation.variants[id]?.[metric] ?? [])
-    if (metric !== 'itl') allowed = Math.min(allowed, 1 - bound.percentile)
     const late = lateOf(bound, histograms)
     return [isMissing(late) || metric !== 'itl' ? late : beyondAllowance(late, bound)]
   })
@@ -41,7 +39,8 @@ export function keptBy(
     1,
     known.reduce((sum, one) => sum + one, 0),
   )
-  return { broken, allowed, bounds: known.length === read.length ? 'all' : 'some' }
+  const goal = Math.max(attainment, serviceLevel.ttft?.percentile ?? 0, serviceLevel.tpot?.percentile ?? 0)
+  return { broken, allowed: 1 - goal, bounds: known.length === read.length ? 'all' : 'some' }
 }
 
 const metrics = ['ttft', 'itl', 'tpot'] as const
