@@ -43,7 +43,7 @@ export const defaultPlant: PlantSettings = {
 
 export const defaultStepSeconds = 5
 const hpaTiming = { hpaSyncSeconds: 15, phaseSeconds: 7 }
-/** 2026-01-01, on every grid of ticks. */
+/** 2026-01-01, on every grid of ticks: when traffic begins that does not tell. */
 export const epochSeconds = 1_767_225_600
 const drainSeconds = 1800
 /** What a fleet begins with carries the busiest minute of the first ones. */
@@ -63,24 +63,35 @@ export function* backtest(setup: Setup): Generator<number, Result> {
 
 function settingsOf(setup: Setup): ResultSettings {
   const { fidelity, seed, traffic, warmupSeconds, tickSeconds, stepSeconds, startupSeconds } = setup
-  const { startupSigma, modelError } = setup
+  const { startupSigma, modelError, beginsAtSeconds } = setup
   return {
-    ...{ fidelity, seed, untilSeconds: traffic.untilSeconds, warmupSeconds, tickSeconds },
+    ...{ fidelity, seed },
+    ...(beginsAtSeconds === undefined ? {} : { beginsAtSeconds }),
+    ...{ untilSeconds: traffic.untilSeconds, warmupSeconds, tickSeconds },
     ...(stepSeconds === undefined ? {} : { stepSeconds }),
     ...(startupSeconds === undefined ? {} : { startupSeconds }),
     ...{ startupSigma, modelError },
   }
 }
 
+type TrafficAndPlant =
+  | 'traffic'
+  | 'seed'
+  | 'beginsAtSeconds'
+  | 'fidelity'
+  | 'stepSeconds'
+  | 'warmupSeconds'
+  | 'plant'
+
 export function plantOf(
-  setup: Pick<Setup, 'traffic' | 'seed' | 'fidelity' | 'stepSeconds' | 'warmupSeconds' | 'plant'>,
+  setup: Pick<Setup, TrafficAndPlant>,
   site: Site,
   initial: Readonly<Record<VariantId, number>>,
 ): Plant {
   const { traffic, seed, fidelity, stepSeconds = defaultStepSeconds, warmupSeconds, plant } = setup
   const { routing, transfer, failures, scrapeSeconds } = plant
   const service = new ServiceBook(site.classes, traffic.untilSeconds, warmupSeconds)
-  const timing: PlantTiming = { scrapeSeconds, epochSeconds }
+  const timing: PlantTiming = { scrapeSeconds, epochSeconds: setup.beginsAtSeconds ?? epochSeconds }
   const common = { site, service, timing, transfer, failures, initial, seed }
   switch (fidelity) {
     case 'request':

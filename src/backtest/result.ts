@@ -20,6 +20,8 @@ export interface Result {
 export interface ResultSettings {
   readonly fidelity: 'request' | 'fluid'
   readonly seed: number
+  /** Since the epoch, where the traffic tells when it was; absent, the clock begins with 2026. */
+  readonly beginsAtSeconds?: number
   readonly untilSeconds: number
   readonly warmupSeconds: number
   readonly tickSeconds: number

@@ -88,7 +88,8 @@ const flags = {
 export const backtest = defineCommand({
   name: 'backtest',
   summary: 'run the policies over past or made-up traffic on a simulated fleet: attainment, cost, events',
-  usage: '--policy PATH (--trace [CLASS=]FILE... | --synthetic [CLASS=]KIND:...) [flags]',
+  usage:
+    '--policy PATH (--trace [CLASS=]FILE... | --synthetic [CLASS=]KIND:... | --prometheus URL --from TIME) [flags]',
   description:
     'Plays traffic against a simulated fleet that runs on the policies’ own profiles, prices and start-up times. The\n' +
     'production decision scales it, through KEDA and the HPA, from metrics as Prometheus would have had them. Nothing\n' +
@@ -99,6 +100,9 @@ export const backtest = defineCommand({
     't_s,rate_req_s,prompt_mean,output_mean. Where the policies have several classes, CLASS= says whose it is; several\n' +
     'traces of one class add up.\n' +
     '\n' +
+    'With --prometheus, the classes that no --trace or --synthetic names are read by range queries, as serve would have\n' +
+    'read them: arrivals, lengths, bursts. What is not known is said and filled in, or refused: it is never no traffic.\n' +
+    '\n' +
     'Every combination of --controller, --startup and --seed is a run. Equal seeds give equal bytes.\n' +
     'Exit code 0: done; 4: a condition of --fail-if holds; 1: the traffic cannot be read; 2: usage; 3: invalid policy.',
   flags,
@@ -106,6 +110,11 @@ export const backtest = defineCommand({
     {
       text: 'An hour of recorded requests, against a static fleet sized for its peak',
       command: 'mixscaler backtest -p policies/chat.yaml --trace requests.csv --controller mixscaler,static',
+    },
+    {
+      text: 'The last week of production, kept as files to run again',
+      command:
+        "mixscaler backtest -p policies/ --prometheus http://localhost:9090 --from '7d ago' --save-traffic week --fidelity fluid",
     },
     {
       text: 'What would four times the traffic cost, with replicas that start in one or three minutes?',
@@ -141,10 +150,16 @@ export const backtest = defineCommand({
     for (const warning of warnings) terminal.error(`warning: ${warning}\n`)
     const classNames = policies.policies.flatMap(({ classes }) => classes.map(({ name }) => name))
     const limits = limitsFrom(values['fail-if'], classNames)
-    const traffic = describeTraffic(values, policies, terminal)
+    const traffic = await describeTraffic(values, policies, terminal)
+    const { beginsAtSeconds } = traffic
     const warmupSeconds = Math.min(settings.warmupSeconds, Math.floor(traffic.untilSeconds / 300) * 60)
     const jobs = settings.variations.map(
-      (variation): BacktestJob => ({ ...settings.common, ...variation, warmupSeconds, policies, traffic }),
+      (variation): BacktestJob => ({
+        ...settings.common,
+        ...variation,
+        ...(beginsAtSeconds === undefined ? {} : { beginsAtSeconds }),
+        ...{ warmupSeconds, policies, traffic },
+      }),
     )
     const { results, busiest } = await simulated(jobs, settings.workers, terminal)
     const failures = results.map((result) => broken(limits, result))
@@ -167,7 +182,10 @@ interface Variation {
 }
 
 interface Settings {
-  readonly common: Omit<BacktestJob, 'policies' | 'traffic' | 'warmupSeconds' | keyof Variation>
+  readonly common: Omit<
+    BacktestJob,
+    'policies' | 'traffic' | 'beginsAtSeconds' | 'warmupSeconds' | keyof Variation
+  >
   readonly warmupSeconds: number
   readonly variations: readonly Variation[]
   readonly workers: number

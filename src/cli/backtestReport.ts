@@ -68,15 +68,18 @@ async function review(
   return backtestReport({
     version: version(),
     command,
-    epochSeconds,
+    epochSeconds: settings?.beginsAtSeconds ?? epochSeconds,
     policies,
     results,
     ours: reviewedController,
     ...(today === undefined ? {} : { today }),
     ...(busiest === undefined ? {} : { planning: await planningOf(policies, busiest, terminal) }),
-    notes: [
-      'the clock of the simulation begins on Thursday 1 January 2026 at 00:00 UTC, whenever the traffic was recorded',
-    ],
+    notes:
+      settings?.beginsAtSeconds === undefined
+        ? [
+            'the clock of the simulation begins on Thursday 1 January 2026 at 00:00 UTC, whenever the traffic was recorded',
+          ]
+        : [],
   })
 }
 

@@ -1,12 +1,14 @@
-// The traffic of `backtest`: what --trace and --synthetic name, whose it is, scaled and shifted.
+// The traffic of `backtest`: what --trace, --synthetic and --prometheus name, whose it is, scaled and shifted.
 
 import { type Synthetic, syntheticKinds } from '../backtest/traffic/synthetic.ts'
 import { TraceError } from '../backtest/traffic/traceError.ts'
 import type { PolicySet } from '../core/policy.ts'
 import { parseDuration } from '../policy/quantity.ts'
+import { observedFlags, observedTraffic, requireObservable } from './backtestPrometheus.ts'
+import { type ClassName, classNames, classOf } from './classNames.ts'
 import type { Flags, Terminal, Values } from './command.ts'
 import { CommandError, exitCodes, usageError } from './exit.ts'
-import { type SourceDescription, scanTrace, type TrafficDescription } from './traceFiles.ts'
+import { type RateReading, type SourceDescription, scanTrace, type TrafficDescription } from './traceFiles.ts'
 import { choiceFlag, durationFlag } from './values.ts'
 
 export const trafficFlags = {
@@ -40,29 +42,48 @@ export const trafficFlags = {
     placeholder: 'bridge|step',
     text: 'how a rate series moves inside its windows',
   },
+  bridge: {
+    type: 'string',
+    placeholder: 'TIME',
+    text: 'fill in holes of a rate series of up to so long (default: six windows)',
+  },
   for: { type: 'string', placeholder: 'TIME', text: 'only so much of it, from its start' },
+  ...observedFlags,
 } as const satisfies Flags
 
 interface Found {
   readonly classIndex: number
   readonly source: SourceDescription
   readonly seconds: number
+  readonly beginsAtSeconds?: number
 }
 
-/** Reads every file once. Throws CommandError where something is wrong with the flags or the files. */
-export function describeTraffic(
+/** Reads every file once, and Prometheus. Throws CommandError where something is wrong with the flags or the traffic. */
+export async function describeTraffic(
   values: Values<typeof trafficFlags>,
   policies: PolicySet,
   terminal: Terminal,
-): TrafficDescription {
-  const classes = policies.policies.flatMap((policy) => policy.classes.map(({ name }) => name))
-  const inside = choiceFlag('inside', values.inside, ['bridge', 'step'])
-  const found: Found[] = [
-    ...(values.trace ?? []).map((text) => traced(text, classes, inside, terminal)),
+): Promise<TrafficDescription> {
+  const classes = classNames(policies)
+  const reading: RateReading = {
+    inside: choiceFlag('inside', values.inside, ['bridge', 'step']),
+    bridgeSeconds: values.bridge === undefined ? 0 : durationFlag('bridge', values.bridge),
+  }
+  requireObservable(values)
+  const stated: Found[] = [
+    ...(values.trace ?? []).map((text) => traced(text, classes, reading, terminal)),
     ...(values.synthetic ?? []).map((text) => synthetic(text, classes)),
   ]
+  const others = [...classes.keys()].filter((index) => !stated.some(({ classIndex }) => classIndex === index))
+  const observed =
+    values.prometheus === undefined
+      ? []
+      : await observedTraffic(values, { policies, classes: others, reading }, terminal)
+  const found: readonly Found[] = [...stated, ...observed]
   if (found.length === 0)
-    throw usageError('no traffic: give --trace FILE or --synthetic KIND:...; see mixscaler backtest --help')
+    throw usageError(
+      'no traffic: give --trace FILE, --synthetic KIND:... or --prometheus URL --from TIME; see mixscaler backtest --help',
+    )
   const scales = perClass('scale', values.scale ?? [], classes, (text) => scaleOf(text))
   const shifts = perClass('shift', values.shift ?? [], classes, (text) => durationFlag('shift', text))
   const seconds = Math.max(...found.map(({ seconds, classIndex }) => seconds + (shifts.get(classIndex) ?? 0)))
@@ -70,8 +91,10 @@ export function describeTraffic(
   const untilSeconds = Math.floor(Math.min(seconds, most) / 60) * 60
   if (untilSeconds < 300)
     throw usageError(`the traffic must last at least 5 minutes: got ${Math.floor(Math.min(seconds, most))} s`)
+  const begins = found.flatMap(({ beginsAtSeconds }) => beginsAtSeconds ?? [])
   return {
     untilSeconds,
+    ...(begins.length === 0 ? {} : { beginsAtSeconds: Math.floor(Math.min(...begins) / 60) * 60 }),
     sources: found.map(({ classIndex, source }) => ({
       classIndex,
       source,
@@ -83,51 +106,31 @@ export function describeTraffic(
 
 function traced(
   text: string,
-  classes: readonly string[],
-  inside: 'bridge' | 'step',
+  classes: readonly ClassName[],
+  reading: RateReading,
   terminal: Terminal,
 ): Found {
   const { classIndex, rest: file } = classOf('trace', text, classes)
   try {
-    const { description, seconds, notes } = scanTrace(file, inside)
+    const { description, notes, ...found } = scanTrace(file, reading)
     for (const note of notes) terminal.error(`note: ${note}\n`)
-    return { classIndex, source: description, seconds }
+    return { ...found, classIndex, source: description }
   } catch (error) {
     if (error instanceof TraceError) throw new CommandError(exitCodes.failed, error.message, { cause: error })
     throw error
   }
 }
 
-/** `CLASS=rest` where it begins with a class's name; else the only class there is. */
-function classOf(
-  flag: string,
-  text: string,
-  classes: readonly string[],
-): { readonly classIndex: number; readonly rest: string } {
-  const named = classes.findIndex((name) => text.startsWith(`${name}=`))
-  if (named >= 0) {
-    const name = classes[named] ?? ''
-    if (classes.indexOf(name, named + 1) >= 0)
-      throw usageError(`--${flag}: several policies have a class "${name}": backtest one of them at a time`)
-    return { classIndex: named, rest: text.slice(name.length + 1) }
-  }
-  if (classes.length === 1) return { classIndex: 0, rest: text }
-  throw usageError(
-    `--${flag} must say whose traffic it is: --${flag} CLASS=..., with CLASS one of ${classes.join(', ')}: got "${text}"`,
-  )
-}
-
 function perClass<T>(
   flag: string,
   texts: readonly string[],
-  classes: readonly string[],
+  classes: readonly ClassName[],
   read: (text: string) => T,
 ): ReadonlyMap<number, T> {
   const known = new Map<number, T>()
   for (const text of texts) {
     // Without a class it is for all of them.
-    const named = classes.some((name) => text.startsWith(`${name}=`))
-    if (!named) {
+    if (!text.includes('=')) {
       const value = read(text)
       for (const classIndex of classes.keys()) known.set(classIndex, value)
       continue
@@ -158,7 +161,7 @@ const defaults: Omit<Synthetic, 'kind'> = {
 }
 
 /** `diurnal:rate=20,swing=0.7,period=24h,for=4h,prompt=1200,output=210,cv=1.5`. */
-function synthetic(text: string, classes: readonly string[]): Found {
+function synthetic(text: string, classes: readonly ClassName[]): Found {
   const { classIndex, rest } = classOf('synthetic', text, classes)
   const [kind = '', keys = ''] = rest.split(':')
   const made: Record<string, number> = { ...defaults }

@@ -8,6 +8,8 @@ export interface Flag {
   readonly type: 'string' | 'boolean'
   readonly short?: string
   readonly multiple?: true
+  /** Its values stand in no report. */
+  readonly secret?: true
   readonly default?: string
   /** What stands for the value in the help: URL, FILE, 15s. */
   readonly placeholder?: string

@@ -5,17 +5,19 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Decision } from '../core/decision.ts'
 import type { Observation } from '../core/observation.ts'
 import { withReplicas } from '../core/observe/ownSeries.ts'
+import type { ObserveOptions } from '../core/observe/queries.ts'
 import type { PolicySet } from '../core/policy.ts'
 import type { ReplicaReader } from '../kubernetes/reader.ts'
 import type { PastPorts } from '../loop/catchUp.ts'
-import { type PrometheusOptions, prometheusClient } from '../prometheus/client.ts'
+import { type PrometheusClient, type PrometheusOptions, prometheusClient } from '../prometheus/client.ts'
 import { ownPast, prometheusObserver, type QueryReport } from '../prometheus/observer.ts'
 import { breather } from './breather.ts'
 import type { Flags, Terminal, Values } from './command.ts'
 import { usageError } from './exit.ts'
 import { choiceFlag, defaultInterval, durationFlag } from './values.ts'
 
-export const observingFlags = {
+/** Where the metrics are, and how they are to be read. */
+export const metricsFlags = {
   prometheus: {
     type: 'string',
     placeholder: 'URL',
@@ -37,6 +39,7 @@ export const observingFlags = {
     type: 'string',
     multiple: true,
     placeholder: 'NAME=VALUE',
+    secret: true,
     text: 'one more header; repeatable',
   },
   'prometheus-ca-file': {
@@ -83,6 +86,10 @@ export const observingFlags = {
     placeholder: 'podName|podOwner',
     text: 'whose a pod is: by its name, or by kube-state-metrics',
   },
+} as const satisfies Flags
+
+export const observingFlags = {
+  ...metricsFlags,
   interval: { type: 'string', default: defaultInterval, placeholder: 'TIME', text: 'between decisions' },
   'evaluation-delay': {
     type: 'string',
@@ -143,14 +150,10 @@ export function openEyes(values: Values<typeof observingFlags>, ports: EyesPorts
   let reader: Promise<ReplicaReader | undefined> | undefined
   let opened: ReplicaReader | undefined
   let round: Round = { answered: 0 }
-  const matchers = Object.fromEntries((values.match ?? []).map((pair) => split('match', pair)))
-  const own = ownPast(client, matchers)
+  const options = observeOptionsOf(values)
+  const own = ownPast(client, options.matchers)
   const observer = prometheusObserver(client, {
-    metricPrefix: values['metric-prefix'],
-    matchers,
-    rateWindowSeconds: durationFlag('window', values.window),
-    sampleMaxAgeSeconds: durationFlag('max-sample-age', values['max-sample-age']),
-    workloads: choiceFlag('workloads', values.workloads, ['podName', 'podOwner']),
+    ...options,
     pause: breather(),
     onQuery: (report) => {
       if (report.outcome === 'answered') round.answered += 1
@@ -208,7 +211,20 @@ function clusterFacts(cluster: ReplicaReader, policies: PolicySet) {
   }
 }
 
-function prometheusClientFor(values: Values<typeof observingFlags>) {
+/** Throws usage errors, as do the other readers of these flags. */
+export function observeOptionsOf(
+  values: Values<typeof metricsFlags>,
+): Omit<ObserveOptions, 'lengthWindowSeconds'> {
+  return {
+    metricPrefix: values['metric-prefix'],
+    matchers: Object.fromEntries((values.match ?? []).map((pair) => split('match', pair))),
+    rateWindowSeconds: durationFlag('window', values.window),
+    sampleMaxAgeSeconds: durationFlag('max-sample-age', values['max-sample-age']),
+    workloads: choiceFlag('workloads', values.workloads, ['podName', 'podOwner']),
+  }
+}
+
+export function prometheusClientFor(values: Values<typeof metricsFlags>): PrometheusClient {
   const { prometheus: url } = values
   if (url === undefined)
     throw usageError('--prometheus is missing: the URL of Prometheus, such as http://localhost:9090')

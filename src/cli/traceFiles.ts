@@ -2,7 +2,7 @@
 // in blocks, again for every run, so that a trace may be larger than memory.
 import { closeSync, openSync, readSync } from 'node:fs'
 import { linesOf } from '../backtest/traffic/lines.ts'
-import { readRates } from '../backtest/traffic/readRates.ts'
+import { type RateSeries, readRates } from '../backtest/traffic/readRates.ts'
 import { isRateSeries, readTrace } from '../backtest/traffic/readTrace.ts'
 import { type Synthetic, syntheticSource } from '../backtest/traffic/synthetic.ts'
 import { TraceError } from '../backtest/traffic/traceError.ts'
@@ -11,11 +11,22 @@ import type { TracedRequest } from '../simulation/arrivals.ts'
 
 export type SourceDescription =
   | { readonly kind: 'trace'; readonly file: string; readonly firstSeconds: number }
-  | { readonly kind: 'rateFile'; readonly file: string; readonly inside: Inside }
+  | ({ readonly kind: 'rateFile'; readonly file: string } & RateReading)
+  /** What a rate file would hold; `name` is for messages. */
+  | ({ readonly kind: 'rateText'; readonly name: string; readonly text: string } & RateReading)
   | { readonly kind: 'synthetic'; readonly synthetic: Synthetic }
+
+/** How a rate series is to be read. */
+export interface RateReading {
+  readonly inside: Inside
+  /** Holes of so long are filled in. */
+  readonly bridgeSeconds: number
+}
 
 export interface TrafficDescription {
   readonly untilSeconds: number
+  /** Since the epoch, where the traffic tells. */
+  readonly beginsAtSeconds?: number
   readonly sources: readonly (Omit<ClassTraffic, 'source'> & { readonly source: SourceDescription })[]
 }
 
@@ -23,6 +34,8 @@ export interface Scanned {
   readonly description: SourceDescription
   readonly seconds: number
   readonly requests: number
+  /** Since the epoch, where a rate series tells. */
+  readonly beginsAtSeconds?: number
   /** What is odd but no error, for people. */
   readonly notes: readonly string[]
 }
@@ -45,31 +58,40 @@ function openSource(description: SourceDescription): TrafficSource {
       return { kind: 'requests', open: () => fromZero(readTrace(file, blocksOf(file)), firstSeconds) }
     }
     case 'rateFile':
-      return {
-        kind: 'rates',
-        windows: readRates(description.file, blocksOf(description.file)).windows,
-        inside: description.inside,
-      }
+    case 'rateText':
+      return { kind: 'rates', windows: seriesOf(description).windows, inside: description.inside }
     case 'synthetic':
       return syntheticSource(description.synthetic)
   }
 }
 
-/** Reads the whole file once: everything that is wrong with it is said before anything is simulated. Throws TraceError. */
-export function scanTrace(file: string, inside: Inside): Scanned {
-  if (isRateSeries(firstLineOf(file))) {
-    const { windows, notes } = readRates(file, blocksOf(file))
-    const requests = windows.reduce(
-      (sum, window) => sum + window.requestsPerSecond * (window.untilSeconds - window.fromSeconds),
-      0,
-    )
-    return {
-      description: { kind: 'rateFile', file, inside },
-      seconds: windows.at(-1)?.untilSeconds ?? 0,
-      requests: Math.round(requests),
-      notes,
-    }
+type RateDescription = Extract<SourceDescription, { readonly kind: 'rateFile' | 'rateText' }>
+
+function seriesOf(description: RateDescription): RateSeries {
+  const { bridgeSeconds } = description
+  return description.kind === 'rateFile'
+    ? readRates(description.file, blocksOf(description.file), bridgeSeconds)
+    : readRates(description.name, [new TextEncoder().encode(description.text)], bridgeSeconds)
+}
+
+/** Reads a series as it will be played, so that what is wrong is said before. Throws TraceError. */
+export function scanSeries(description: RateDescription): Scanned {
+  const { windows, notes, beginsAtSeconds } = seriesOf(description)
+  const requests = windows.reduce(
+    (sum, window) => sum + window.requestsPerSecond * (window.untilSeconds - window.fromSeconds),
+    0,
+  )
+  return {
+    ...{ description, notes },
+    seconds: windows.at(-1)?.untilSeconds ?? 0,
+    requests: Math.round(requests),
+    ...(beginsAtSeconds === undefined ? {} : { beginsAtSeconds }),
   }
+}
+
+/** Reads the whole file once: everything that is wrong with it is said before anything is simulated. Throws TraceError. */
+export function scanTrace(file: string, reading: RateReading): Scanned {
+  if (isRateSeries(firstLineOf(file))) return scanSeries({ kind: 'rateFile', file, ...reading })
   let first: number | undefined
   let last = 0
   let requests = 0

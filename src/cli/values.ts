@@ -31,16 +31,18 @@ export function portFlag(flag: string, text: string): number {
   throw usageError(`--${flag} must be a port, 0 to 65535: got "${text}"`)
 }
 
-/** Seconds since the epoch, from `2026-10-01T12:00:00Z`, `1790000000` or, counted back from now, `-90s`, `now`. */
+/** Seconds since the epoch, from `2026-10-01T12:00:00Z`, `1790000000` or, counted back from now, `-90s`, `90s ago`, `now`. */
 export function instantFlag(flag: string, text: string, now: number): number {
   if (text === 'now') return now
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text)
   if (text.startsWith('-')) return now - durationFlag(flag, text.slice(1))
+  const [, ago] = /^(\S+) ago$/.exec(text) ?? []
+  if (ago !== undefined) return now - durationFlag(flag, ago)
   const withZone = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}:\d{2})$/.test(text)
   const milliseconds = withZone ? Date.parse(text) : Number.NaN
   if (!Number.isNaN(milliseconds)) return milliseconds / 1000
   throw usageError(
-    `--${flag} must be an instant such as 2026-10-01T12:00:00Z, seconds since the epoch, or --${flag}=-5m for five minutes ago: got "${text}"`,
+    `--${flag} must be an instant such as 2026-10-01T12:00:00Z, seconds since the epoch, or '5m ago': got "${text}"`,
   )
 }
 

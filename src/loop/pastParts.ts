@@ -4,9 +4,9 @@ import type { Observation } from '../core/observation.ts'
 import type { PolicySet } from '../core/policy.ts'
 import { instantsOf, partsOf, type Span } from '../core/span.ts'
 
-export type PastSignals = 'all' | 'demand'
+export type PastSignals = 'all' | 'demand' | 'traffic'
 
-/** Observations at each instant of a span: of everything, or of demand alone. */
+/** Observations at each instant of a span: of everything, or of demand or traffic alone. */
 export type ObservePast = (
   policies: PolicySet,
   span: Span,
@@ -17,7 +17,7 @@ export type ObservePast = (
 /** Points of an answer's series. Prometheus refuses above 11,000. */
 const mostInstants = 1440
 /** What all series of a part may hold together: an answer is parsed in one go, and histograms have ten series a variant. */
-const mostInstantsTimesVariants = { demand: 40_000, all: 8000 }
+const mostInstantsTimesVariants = { demand: 40_000, traffic: 12_000, all: 8000 }
 const fewestInstants = 8
 
 /** The observations of a span, oldest first. While a part is made use of, the next one is on its way. */

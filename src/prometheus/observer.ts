@@ -12,6 +12,7 @@ import {
   type ObserveOptions,
   type QueryPlan,
   queryPlan,
+  trafficOnly,
 } from '../core/observe/queries.ts'
 import type { Answer, QueryId, Row } from '../core/observe/series.ts'
 import type { PolicySet, VariantId } from '../core/policy.ts'
@@ -55,8 +56,8 @@ export interface OwnPast {
   ) => Promise<readonly Readonly<Record<VariantId, ReplicaCounts>>[]>
 }
 
-/** `demand`: only what demand is read from; every other signal is missing. */
-export type PastSignals = 'all' | 'demand'
+/** `demand`, `traffic`: only what that is read from; every other signal is missing. */
+export type PastSignals = 'all' | 'demand' | 'traffic'
 
 interface ObserverOptions extends Partial<ObserveOptions> {
   readonly onQuery?: (report: QueryReport) => void
@@ -103,7 +104,11 @@ export function prometheusObserver(
     if (prepared?.all.policies === policies) return prepared
     const all = queryPlan(policies, observeOptions)
     const withTexts = (plan: QueryPlan): Prepared => ({ policies, plan, texts: plan.queries.map(promql) })
-    prepared = { all: withTexts(all), demand: withTexts(demandOnly(all)) }
+    prepared = {
+      all: withTexts(all),
+      demand: withTexts(demandOnly(all)),
+      traffic: withTexts(trafficOnly(all)),
+    }
     return prepared
   }
 

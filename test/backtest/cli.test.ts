@@ -129,11 +129,24 @@ test('reads traces of several classes, scaled and shifted, and gives JSON with i
 })
 
 test.each([
-  [[], 2, 'no traffic: give --trace FILE or --synthetic KIND:'],
+  [[], 2, 'no traffic: give --trace FILE, --synthetic KIND:... or --prometheus URL --from TIME'],
   [
     ['--trace', 'x.csv'],
     2,
     '--trace must say whose traffic it is: --trace CLASS=..., with CLASS one of chat, code: got "x.csv"',
+  ],
+  [[...traffic, '--from', '7d ago'], 2, '--from is for traffic from --prometheus URL'],
+  [[...traffic, '--save-traffic', 'x'], 2, '--save-traffic is for traffic from --prometheus URL'],
+  [['--prometheus', 'http://127.0.0.1:9'], 2, '--prometheus needs --from TIME: since when, such as'],
+  [
+    ['--prometheus', 'http://127.0.0.1:9', '--from', '1h ago', '--to', '2h ago'],
+    2,
+    '--from must lie before --to: got "1h ago" and "2h ago"',
+  ],
+  [
+    ['--prometheus', 'http://127.0.0.1:9', '--from', 'monday'],
+    2,
+    '--from must be an instant such as 2026-10-01T12:00:00Z, seconds since the epoch, or \'5m ago\': got "monday"',
   ],
   [['--trace', 'chat=/nowhere.csv'], 1, '/nowhere.csv: cannot be read: ENOENT'],
   [
@@ -165,6 +178,42 @@ test.each([
   const { exitCode, error, out } = await run(...args)
   expect([exitCode, out]).toEqual([code, ''])
   expect(error).toContain(message)
+})
+
+test('a Prometheus that does not answer is an error that says so, not traffic of nothing', async () => {
+  const { exitCode, error } = await run(
+    ...['--prometheus', 'http://127.0.0.1:9', '--prometheus-timeout', '300ms', '--from', '1h ago'],
+  )
+  expect(exitCode).toBe(1)
+  expect(error).toContain('the traffic cannot be read from Prometheus: ')
+})
+
+test('a class may be named with its policy, and must be where several have one of its name', async () => {
+  const twice = file(
+    'two.yaml',
+    ['one', 'other']
+      .map((name) =>
+        readFileSync(policy, 'utf8')
+          .replace('{ name: chat, namespace: demo }', `{ name: ${name}, namespace: demo }`)
+          .replace('name: vllm', `name: vllm-${name}`),
+      )
+      .join('---\n'),
+  )
+  const named = (...args: readonly string[]) => mixscaler('backtest', '--policy', twice, ...args)
+  const { exitCode, error } = await named('--synthetic', 'chat=constant:for=10m')
+  expect([exitCode, error]).toEqual([
+    2,
+    expect.stringContaining('--synthetic: "chat" is a class of several policies: say one/chat or other/chat'),
+  ])
+  const told = await named(
+    ...['--synthetic', 'one/chat=constant:for=10m', '--scale', 'demo/one/chat=0.5x', '--fidelity', 'fluid'],
+    ...['--controller', 'static', '-o', 'json'],
+  )
+  expect(told.error).toBe('')
+  const [result] = JSON.parse(told.out)
+  const requests = (id: string) => result.classes.find((one: { id: string }) => one.id === id).requests
+  expect(requests('demo/one/chat')).toBeGreaterThan(0)
+  expect(requests('demo/other/chat')).toBe(0)
 })
 
 test('a bad line is found before anything is simulated', async () => {

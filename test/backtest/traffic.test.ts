@@ -228,8 +228,24 @@ describe('a rate series', () => {
     expect(windows.map(({ requestsPerSecond }) => requestsPerSecond)).toEqual([100, 100, 120, 140, 160])
     expect(notes).toEqual(['r.csv:4: 2 windows before this one are missing: filled in'])
     expect(() => series([header, window(0, 1), window(600, 1), window(60_000, 1)].join('\n'))).toThrow(
-      'r.csv:4: 98 windows are missing between lines 3 and 4',
+      'r.csv:4: 98 windows are missing between lines 3 and 4: more than 6 are not filled in; cut the series there, or let --bridge fill in longer ones',
     )
+  })
+
+  test('with a long hole is filled in where that is asked for, as long as it is no longer', () => {
+    const text = [header, window(0, 100), window(600, 100), window(6600, 200)].join('\n')
+    const { windows } = readRates('r.csv', [bytes(text)], 5400)
+    expect(windows.map(({ requestsPerSecond }) => requestsPerSecond).slice(0, 4)).toEqual([
+      100, 100, 110, 120,
+    ])
+    expect(() => readRates('r.csv', [bytes(text)], 4800)).toThrow('9 windows are missing')
+  })
+
+  test('begins when it says, where its seconds are since the epoch', () => {
+    const from = (at: number) => series([header, window(at, 1), window(at + 600, 1)].join('\n'))
+    expect(from(1_767_225_600)).toMatchObject({ beginsAtSeconds: 1_767_225_600 })
+    expect(from(1_767_225_600).windows[0]).toMatchObject({ fromSeconds: 0 })
+    expect(from(86_400)).not.toHaveProperty('beginsAtSeconds')
   })
 
   test.each([

@@ -117,12 +117,13 @@ test.each([
   expect(error).toContain(message)
 })
 
-test('a command line is quoted for a shell, and leaves defaults out', () => {
+test('a command line is quoted for a shell, and leaves defaults and secrets out', () => {
   const flags = {
     trace: { type: 'string', multiple: true, text: '' },
     seed: { type: 'string', default: '1', text: '' },
     at: { type: 'string', text: '' },
     quiet: { type: 'boolean', text: '' },
+    header: { type: 'string', multiple: true, secret: true, text: '' },
   } as const
   expect(
     commandLine('backtest', flags, {
@@ -130,6 +131,9 @@ test('a command line is quoted for a shell, and leaves defaults out', () => {
       seed: '1',
       at: '-5m',
       quiet: true,
+      header: ['Authorization=Basic c2VjcmV0'],
     }),
-  ).toBe(`mixscaler backtest --trace 'chat=last month'\\''s.csv' --trace b.csv --at=-5m --quiet`)
+  ).toBe(
+    `mixscaler backtest --trace 'chat=last month'\\''s.csv' --trace b.csv --at=-5m --quiet --header '[left out]'`,
+  )
 })

@@ -18,8 +18,14 @@ export interface RealPrometheus {
 
 const startMilliseconds = 30_000
 
-/** `config` is prometheus.yml as data: YAML reads JSON. Rejects with the install hint where there is no `prometheus`. */
-export async function startPrometheus(config: unknown): Promise<RealPrometheus> {
+/**
+ * `config` is prometheus.yml as data: YAML reads JSON. `prepare` may put blocks into `data` of the directory it is given.
+ * Rejects with the install hint where there is no `prometheus`.
+ */
+export async function startPrometheus(
+  config: unknown,
+  prepare: (directory: string) => Promise<void> = async () => undefined,
+): Promise<RealPrometheus> {
   const directory = await mkdtemp(join(tmpdir(), 'mixscaler-prometheus-'))
   const configFile = join(directory, 'prometheus.yml')
   await writeFile(configFile, JSON.stringify(config))
@@ -43,6 +49,7 @@ export async function startPrometheus(config: unknown): Promise<RealPrometheus> 
     await rm(directory, { recursive: true, force: true })
   }
   try {
+    await prepare(directory)
     await start()
   } catch (error) {
     await close()

@@ -9,6 +9,8 @@ import type { RateWindow } from './traffic.ts'
 
 export interface RateSeries {
   readonly windows: readonly RateWindow[]
+  /** Since the epoch, where `t_s` is. */
+  readonly beginsAtSeconds?: number
   /** What was filled in, for people. */
   readonly notes: readonly string[]
 }
@@ -16,8 +18,10 @@ export interface RateSeries {
 /** Of the time between arrivals where the series does not say: variance over mean of the counts 1.2. */
 const defaultCv = Math.sqrt(1.2)
 
-/** So many missing windows in a row are filled in by a straight line; more are an error. */
-const mostMissing = 6
+/** So many missing windows in a row are filled in by a straight line; more are an error unless they are asked for. */
+export const mostMissing = 6
+/** `t_s` from here on is since the epoch (2001), below it since the series' beginning. */
+const firstEpochSeconds = 1e9
 const mostWindows = 1_000_000
 const mostTokens = 1e8
 
@@ -30,8 +34,8 @@ interface Entry {
   readonly cv: number
 }
 
-/** Throws TraceError. Second 0 is the first window's beginning. */
-export function readRates(file: string, blocks: Iterable<Uint8Array>): RateSeries {
+/** Throws TraceError. Second 0 is the first window's beginning. Holes of up to `bridgeSeconds` are filled in, however many windows that is. */
+export function readRates(file: string, blocks: Iterable<Uint8Array>, bridgeSeconds = 0): RateSeries {
   const entries = [...entriesOf(file, blocks)]
   const [first, second] = entries
   if (first === undefined) throw new TraceError(file, undefined, 'the series has no windows')
@@ -44,7 +48,7 @@ export function readRates(file: string, blocks: Iterable<Uint8Array>): RateSerie
   for (const [index, entry] of entries.entries()) {
     const before = entries[index - 1]
     if (before !== undefined) {
-      const missing = missingBefore(file, before, entry, width)
+      const missing = missingBefore(file, before, entry, { width, bridgeSeconds })
       if (missing > 0)
         notes.push(`${file}:${entry.line.number}: ${missing} windows before this one are missing: filled in`)
       for (let i = 1; i <= missing; i++) {
@@ -62,7 +66,8 @@ export function readRates(file: string, blocks: Iterable<Uint8Array>): RateSerie
     }
     windows.push(windowOf(entry.atSeconds - first.atSeconds, width, entry, points))
   }
-  return { windows, notes }
+  const { atSeconds } = first
+  return { windows, notes, ...(atSeconds >= firstEpochSeconds ? { beginsAtSeconds: atSeconds } : {}) }
 }
 
 function* entriesOf(file: string, blocks: Iterable<Uint8Array>): Generator<Entry> {
@@ -135,7 +140,12 @@ function widthOf(entries: readonly Entry[]): number {
   return [...counts].reduce((best, next) => (next[1] > best[1] ? next : best))[0]
 }
 
-function missingBefore(file: string, before: Entry, entry: Entry, width: number): number {
+function missingBefore(
+  file: string,
+  before: Entry,
+  entry: Entry,
+  { width, bridgeSeconds }: { readonly width: number; readonly bridgeSeconds: number },
+): number {
   const windows = (entry.atSeconds - before.atSeconds) / width
   const missing = Math.round(windows) - 1
   const where = `between lines ${before.line.number} and ${entry.line.number}`
@@ -145,11 +155,12 @@ function missingBefore(file: string, before: Entry, entry: Entry, width: number)
       entry.line.number,
       `windows must be ${width} s apart: ${where} are ${entry.atSeconds - before.atSeconds} s`,
     )
-  if (missing > mostMissing)
+  const most = Math.max(mostMissing, Math.floor(bridgeSeconds / width))
+  if (missing > most)
     throw new TraceError(
       file,
       entry.line.number,
-      `${missing} windows are missing ${where}: more than ${mostMissing} are not filled in; cut the series there`,
+      `${missing} windows are missing ${where}: more than ${most} are not filled in; cut the series there, or let --bridge fill in longer ones`,
     )
   return missing
 }

@@ -78,8 +78,11 @@ export function queryPlan(policies: PolicySet, options: ObserveOptions): QueryPl
   }
 }
 
+/** Of each query, the parts that are asked for; those of queries that are not named are not asked at all. */
+type Wanted = Readonly<Partial<Record<QueryId, readonly string[] | 'all'>>>
+
 /** What demand is read from: all that history is asked for beyond the last window. */
-const demandParts: Readonly<Partial<Record<QueryId, readonly string[]>>> = {
+const demandParts: Wanted = {
   gauges: ['running', 'waiting'],
   growth: ['running', 'waiting'],
   counters: ['completions', 'generationTokens'],
@@ -87,18 +90,35 @@ const demandParts: Readonly<Partial<Record<QueryId, readonly string[]>>> = {
   gateways: gatewayDemandParts,
 }
 
+/** What traffic is read from: how much arrived, how long it was, how bursty, and whether what is not seen was there. */
+const trafficParts: Wanted = {
+  ...demandParts,
+  counters: [
+    ...['completions', 'generationTokens', 'prefixQueries', 'prefixHits'],
+    ...['fineRate', 'fineSamples', 'coarseRate', 'coarseSamples'],
+  ],
+  promptTokens: 'all',
+  outputTokens: 'all',
+  targets: 'all',
+  gateways: 'all',
+}
+
 /** The same plan with the queries and parts of demand alone; every other signal is missing in what it observes. */
 export function demandOnly(plan: QueryPlan): QueryPlan {
+  return only(plan, demandParts)
+}
+
+/** Likewise, of demand, lengths and bursts. */
+export function trafficOnly(plan: QueryPlan): QueryPlan {
+  return only(plan, trafficParts)
+}
+
+function only(plan: QueryPlan, wanted: Wanted): QueryPlan {
   const queries = plan.queries.flatMap((query) => {
-    const names = demandParts[query.id]
-    return names === undefined
-      ? []
-      : [
-          {
-            ...query,
-            parts: query.parts.filter(({ name }) => names.includes(name.slice(name.indexOf('/') + 1))),
-          },
-        ]
+    const names = wanted[query.id]
+    if (names === undefined || names === 'all') return names === undefined ? [] : [query]
+    const parts = query.parts.filter(({ name }) => names.includes(name.slice(name.indexOf('/') + 1)))
+    return [{ ...query, parts }]
   })
   return { ...plan, queries }
 }
