@@ -23,6 +23,13 @@ export interface Served {
   readonly gaps: number
 }
 
+interface Flow {
+  readonly stepMs: number
+  readonly remain: number
+  readonly settled: number
+  readonly after: number
+}
+
 export class Engines {
   /** By class, over all replicas. */
   readonly waiting: Float64Array
@@ -114,20 +121,39 @@ export class Engines {
     const { waiting, decoding } = this
     for (let i = 0; i < waiting.length; i++) waiting[i] = (waiting[i] ?? 0) + (arriving[i] ?? 0)
     const queued = sum(waiting)
-    const running = sum(decoding)
-    let most = Infinity
-    if (this.variant.role === 'prefill') most = saturation * replicas * seconds
-    else {
-      const each = running / replicas
-      const leaving = running * (1 - this.remaining(seconds))
-      most = Math.max(0, this.slots(work) * replicas - running + leaving)
-      if (this.variant.role === 'unified')
-        most = Math.min(most, this.promptsPerMs(work, each) * 1000 * replicas * seconds)
-    }
+    const most = this.mostBegun(queued, sum(decoding) / replicas, work, replicas, seconds, saturation)
     const share = queued > 0 ? Math.min(1, most / queued) : 0
     const begun = waiting.map((waits) => waits * share)
     for (let i = 0; i < waiting.length; i++) waiting[i] = (waiting[i] ?? 0) - (begun[i] ?? 0)
     return begun
+  }
+
+  /** Of so many waiting prompts: in all, within the step. */
+  private mostBegun(
+    queued: number,
+    running: number,
+    work: Workload,
+    replicas: number,
+    seconds: number,
+    saturation: number,
+  ): number {
+    if (this.variant.role === 'prefill') return saturation * replicas * seconds
+    const prompts =
+      this.variant.role === 'unified'
+        ? Math.min(queued, this.promptsPerMs(work, running) * 1000 * replicas * seconds)
+        : queued
+    const slots = this.slots(work)
+    const fits = (begun: number): boolean =>
+      this.flow(work, running, begun / replicas, seconds).after <= slots
+    if (fits(prompts)) return prompts
+    // A slot that is left within the step is taken again within it, and more prompts make every stay longer.
+    let [low, high] = [0, prompts]
+    for (let i = 0; i < 20; i++) {
+      const middle = (low + high) / 2
+      if (fits(middle)) low = middle
+      else high = middle
+    }
+    return low
   }
 
   /** Sequences that one replica runs at once: planning keeps a reserve of the cache (work.N), the engine does not. */
@@ -147,21 +173,33 @@ export class Engines {
   private complete(begun: Float64Array, work: Workload, replicas: number, seconds: number): Float64Array {
     if (this.variant.role === 'prefill') return begun
     const { decoding } = this
-    const lambda = sum(begun) / replicas / (seconds * 1000)
-    const running = sum(decoding) / replicas
-    this.stepMs = this.cycleMs(work, running, lambda)
-    // Once more at the middle of the step: a burst slows down the very steps that it is served in.
-    const stay = (this.stepMs * Math.max(1, work.dec)) / 1000
-    const after = running * Math.exp(-seconds / stay) + lambda * 1000 * stay * (1 - Math.exp(-seconds / stay))
-    this.stepMs = this.cycleMs(work, (running + after) / 2, lambda)
-    const remain = this.remaining(seconds)
-    const settled = (this.staySeconds / seconds) * (1 - remain)
+    const { stepMs, remain, settled } = this.flow(
+      work,
+      sum(decoding) / replicas,
+      sum(begun) / replicas,
+      seconds,
+    )
+    this.stepMs = stepMs
     return decoding.map((running, i) => {
       const entered = begun[i] ?? 0
       const next = running * remain + entered * settled
       decoding[i] = next
       return Math.max(0, running + entered - next)
     })
+  }
+
+  /** One replica over the step: which share of what runs remains, which of what begins, and what runs after. */
+  private flow(work: Workload, running: number, begun: number, seconds: number): Flow {
+    const lambda = begun / (seconds * 1000)
+    const over = (stepMs: number): Flow => {
+      const stay = (stepMs * Math.max(1, work.dec)) / 1000
+      const remain = Math.exp(-seconds / stay)
+      const settled = (stay / seconds) * (1 - remain)
+      return { stepMs, remain, settled, after: running * remain + begun * settled }
+    }
+    // Once more at the middle of the step: a burst slows down the very steps that it is served in.
+    const { after } = over(this.cycleMs(work, running, lambda))
+    return over(this.cycleMs(work, (running + after) / 2, lambda))
   }
 
   /** Mean step with `running` decodes and `lambda` prompts per ms: EC = (S + dl P(some prompt)) / (1 - lambda e1). */
