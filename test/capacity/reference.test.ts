@@ -29,6 +29,9 @@ function unified({ profile, limits }: EngineUnderTest, shape: Shape, tempering: 
   })
 }
 
+/** Their mean gap is that of the first few steps, of which the published formula has too small a variance. */
+const answersInFewTokens = (shape: ShapeName): boolean => shape === 'azcode'
+
 /** Every figure within `share` of the expected one. */
 function expectWithin(actual: readonly number[], expected: readonly number[], share: number): void {
   expect(actual.length).toBe(expected.length)
@@ -51,8 +54,11 @@ describe('reference points of the modelling notes', () => {
     const [itlMean, itl50, itl95, itl99] = point.itl
     expectWithin([percentile(ttft, 0.5), percentile(ttft, 0.95)], [ttft50, ttft95], 0.02)
     expectWithin([mean(itl), percentile(itl, 0.5)], [itlMean, itl50], 0.02)
-    if (point.shape !== 'rag3000x150') expectWithin([percentile(itl, 0.95)], [itl95], 0.02)
-    expectWithin([percentile(tpot, 0.5), percentile(tpot, 0.95)], point.tpot, 0.02)
+    // With whole gaps, two thirds of the way to the simulation.
+    if (point.shape !== 'rag3000x150')
+      expectWithin([percentile(itl, 0.95)], [itl95], answersInFewTokens(point.shape) ? 0.03 : 0.02)
+    if (!answersInFewTokens(point.shape))
+      expectWithin([percentile(tpot, 0.5), percentile(tpot, 0.95)], point.tpot, 0.02)
     expectWithin([latencies.meanK], [point.inSystem], 0.02)
     // The last of 48 length points decides a p99; the sample it was drawn from is not published.
     expectWithin([percentile(ttft, 0.99), percentile(itl, 0.99)], [ttft99, itl99], 0.03)
@@ -67,7 +73,18 @@ describe('reference points of the modelling notes', () => {
     expect(Math.abs(itl95 / simulated - 1)).toBeLessThan(0.5 * Math.abs(point.itl[2] / simulated - 1))
   })
 
-  it.each(named)('$name: local tempering gives the published TPOT within 2 %', (point) => {
+  it.each(
+    named.filter(({ shape }) => answersInFewTokens(shape)),
+  )('$name: counts what arrives during a request’s first step, and so comes nearer to the simulation', (point) => {
+    const latencies = at(unified(point.engine, workloads[point.shape], 'global'), point.requestsPerSecond)
+    const tpot95 = percentile(latencies.mixture('tpot'), 0.95)
+    const { tpot95: simulated } = point.simulated
+    expect(Math.abs(tpot95 / simulated - 1)).toBeLessThan(0.5 * Math.abs(point.tpot[1] / simulated - 1))
+  })
+
+  it.each(
+    named.filter(({ shape }) => !answersInFewTokens(shape)),
+  )('$name: local tempering gives the published TPOT within 2 %', (point) => {
     const latencies = at(unified(point.engine, workloads[point.shape], 'local'), point.requestsPerSecond)
     const tpot = latencies.mixture('tpot')
     expectWithin([percentile(tpot, 0.5), percentile(tpot, 0.95)], point.tpotLocal, 0.02)

@@ -50,7 +50,7 @@ export function workload(profile: Profile, limits: ReplicaLimits, shape: Shape):
     promptWork(profile, { tokens, cachedTokens: Math.max(0, tokens - computed(tokens)) }, budget)
   const prompts = shape.promptTokens.map(({ tokens, weight }) => ({ value: work(tokens), weight }))
   const fullStep = work(budget / (1 - hitRate))
-  const answers = shape.outputTokens.map(({ tokens, weight }) => ({ value: Math.max(0, tokens - 1), weight }))
+  const answers = shape.outputTokens.flatMap(wholeGaps)
   const dec = expected(answers, (d) => d)
   const context = contextMoments(shape, answers, dec)
   const m = shape.contextTokens ?? context.mean
@@ -80,6 +80,23 @@ export function workload(profile: Profile, limits: ReplicaLimits, shape: Shape):
     slots: kvSlots < limits.maxNumSeqs ? 'kvCache' : 'maxNumSeqs',
   }
 }
+
+/**
+ * Gaps come whole. A bin stands for several lengths, and for short ones the difference counts: of answers of 1.3 tokens in
+ * the mean most have no gap at all, and none has a third of one, which a single prefill would stretch threefold.
+ */
+function wholeGaps({ tokens, weight }: LengthBin): readonly Node[] {
+  const gaps = Math.max(0, tokens - 1)
+  const fewer = Math.floor(gaps)
+  if (gaps === fewer || gaps >= manyGaps) return [{ value: gaps, weight }]
+  return [
+    { value: fewer, weight: weight * (fewer + 1 - gaps) },
+    { value: fewer + 1, weight: weight * (gaps - fewer) },
+  ]
+}
+
+/** From here on a mean over gaps hardly feels half a gap more or less. */
+const manyGaps = 8
 
 /** Context of a running sequence, each of its decode steps counted once: prompt plus tokens so far. */
 function contextMoments(
