@@ -46,8 +46,11 @@ export interface HeadroomInput {
 /** Of headroom per minute, for a minute in which all requests broke their SLO. */
 const gain = 0.02
 
-/** Aims at this part of the requests that may break their SLO: the rest is for what teaches nothing. */
-const aim = 0.7
+/** Aims at this part of the requests that may break their SLO: the rest is for what teaches little or nothing. */
+const aim = 0.6
+
+/** Of what was ready: where a plan asks for so much, no headroom would have covered the jump, and it teaches nothing. */
+const hopeless = 2
 
 const lowestHeadroom = -0.35
 const highestHeadroom = 0.6
@@ -83,7 +86,8 @@ export function advance(
   const minutes = Math.min(longestStepSeconds, seconds) / 60
   const spent = teaches(verdict) ? spentOf(before.spent, input.kept, 60 * minutes) : before.spent
   const faded = before.learnt * Math.exp(-seconds / leakSeconds)
-  const learnt = faded + (teaches(verdict) ? minutes * perMinute(input.kept, spent) : 0)
+  const weight = verdict === 'orderedLate' ? preventable(asked) : 1
+  const learnt = faded + (teaches(verdict) ? minutes * weight * perMinute(input.kept, spent) : 0)
   return { at, learnt: bounded(learnt, input.base), spent, verdict }
 }
 
@@ -104,6 +108,15 @@ function teaches(verdict: Verdict): boolean {
 function perMinute(kept: Reading<Kept>, spent: number): number {
   if (isMissing(kept)) return 0
   return gain * (kept.broken - aim * kept.allowed) - (spent < littleSpent ? giveBack : 0)
+}
+
+/**
+ * 0..1, where more is asked for than is ready: how much of it headroom could have covered. A jump finds any headroom too
+ * small; more of it would be paid for all day, and the next jump would break the SLO all the same.
+ */
+function preventable(asked: Reading): number {
+  if (isMissing(asked)) return 1
+  return Math.max(0, 1 - (asked - 1) / (hopeless - 1))
 }
 
 function spentOf(spent: number, kept: Reading<Kept>, seconds: number): number {
