@@ -1,29 +1,44 @@
 // What happens to the server itself: its worker, its clock, its disk.
 import { existsSync } from 'node:fs'
 import type { Worker } from 'node:worker_threads'
-import { afterEach, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest'
 import { eventually, type FaultStage, startFaultStage } from './stage.ts'
 
-let stage: FaultStage | undefined
+let stage: FaultStage
 const workers: Worker[] = []
 const noteWorker = (worker: Worker): void => void workers.push(worker)
+const hasFullDisk = existsSync('/dev/full')
+const steady = { llama: 3, qwen: 2 }
 
-afterEach(async () => {
-  vi.useRealTimers()
+beforeAll(async () => {
+  process.on('worker', noteWorker)
+  const journal = { file: '/dev/full', maxBytes: 2 ** 20, files: 2, version: 'test' }
+  stage = await startFaultStage({ pods: steady, ...(hasFullDisk ? { journal } : {}) })
+})
+
+afterEach(() => vi.useRealTimers())
+
+afterAll(async () => {
   process.off('worker', noteWorker)
   await stage?.stop()
 })
 
-const steady = { llama: 3, qwen: 2 }
+it.skipIf(!hasFullDisk)('a journal whose disk is full costs its lines and nothing else', async () => {
+  await stage.ticks('published', 2)
+  expect(await stage.targets()).toEqual(steady)
+  expect(await stage.metric('mixscaler_journal_ticks_total{outcome="failed"}')).toBeGreaterThanOrEqual(2)
+  expect(await stage.metric('mixscaler_journal_ticks_total{outcome="written"}')).toBeNaN()
+  const said = stage.log.filter(({ msg }) => msg.startsWith('the journal cannot be written'))
+  expect(said).toHaveLength(1)
+  expect(String(said[0]?.['why'])).toMatch(/ENOSPC/)
+})
 
 it('a worker that is killed is replaced, the last targets stand, and decisions go on', async () => {
-  process.on('worker', noteWorker)
-  stage = await startFaultStage({ pods: steady })
   expect(workers).toHaveLength(1)
   await workers[0]?.terminate()
   expect(await stage.targets()).toEqual(steady)
   await eventually(async () =>
-    (await stage?.metric('mixscaler_decide_workers_lost_total')) === 1 ? true : undefined,
+    (await stage.metric('mixscaler_decide_workers_lost_total')) === 1 ? true : undefined,
   )
   expect(stage.log.filter(({ msg }) => msg === 'the deciding worker is replaced')).toHaveLength(1)
   await stage.ticks('published', 2)
@@ -32,7 +47,6 @@ it('a worker that is killed is replaced, the last targets stand, and decisions g
 })
 
 it('a clock that steps is never a scale-up, and never a 0: small steps keep the targets, large ones make them unavailable until there is data', async () => {
-  stage = await startFaultStage({ pods: steady })
   const stepped = (seconds: number) => {
     vi.useRealTimers()
     vi.useFakeTimers({ now: Date.now() + seconds * 1000, toFake: ['Date'], shouldAdvanceTime: true })
@@ -54,20 +68,3 @@ it('a clock that steps is never a scale-up, and never a 0: small steps keep the 
     expect(await stage.targets()).toEqual(steady)
   }
 })
-
-it.skipIf(!existsSync('/dev/full'))(
-  'a journal whose disk is full costs its lines and nothing else',
-  async () => {
-    stage = await startFaultStage({
-      pods: steady,
-      journal: { file: '/dev/full', maxBytes: 2 ** 20, files: 2, version: 'test' },
-    })
-    await stage.ticks('published', 2)
-    expect(await stage.targets()).toEqual(steady)
-    expect(await stage.metric('mixscaler_journal_ticks_total{outcome="failed"}')).toBeGreaterThanOrEqual(2)
-    expect(await stage.metric('mixscaler_journal_ticks_total{outcome="written"}')).toBeNaN()
-    const said = stage.log.filter(({ msg }) => msg.startsWith('the journal cannot be written'))
-    expect(said).toHaveLength(1)
-    expect(String(said[0]?.['why'])).toMatch(/ENOSPC/)
-  },
-)

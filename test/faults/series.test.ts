@@ -7,7 +7,9 @@ import { type FaultStage, podsOf, startFaultStage, type Targets } from './stage.
 let stage: FaultStage
 
 beforeAll(async () => {
-  stage = await startFaultStage({ pods: { vanished: 2, doubled: 2, dead: 2, restarted: 2, untouched: 2 } })
+  const pods = { vanished: 2, doubled: 2, dead: 2, restarted: 2, untouched: 2 }
+  const patient = Object.fromEntries(Object.keys(pods).map((name) => [name, 60]))
+  stage = await startFaultStage({ pods, budgets: { ...patient, vanished: 1.5 } })
 })
 
 afterAll(async () => {

@@ -44,7 +44,7 @@ export interface PlanSeen {
   }[]
 }
 
-export const stalenessBudgetSeconds = 4
+const stalenessBudgetSeconds = 4
 const intervalSeconds = 0.25
 
 /** By policy: a count, or the code of an error. */
@@ -89,23 +89,34 @@ export function podsOf(name: string, count: number): readonly Pod[] {
   }))
 }
 
-export function writePolicies(names: readonly string[], budgetSeconds: number): string {
+/** By policy: its staleness budget in seconds. */
+export function writePolicies(budgets: Readonly<Record<string, number>>): string {
   const directory = mkdtempSync(join(tmpdir(), 'mixscaler-faults-'))
-  for (const name of names) writeFileSync(join(directory, `${name}.yaml`), policyText(name, budgetSeconds))
+  for (const [name, seconds] of Object.entries(budgets))
+    writeFileSync(join(directory, `${name}.yaml`), policyText(name, seconds))
   return directory
 }
 
 interface StageOptions {
   /** Of each policy that there is: how many pods it has. */
   readonly pods: Readonly<Record<string, number>>
+  /** By policy, in seconds, where the test is not to wait for it or must not meet it. */
+  readonly budgets?: Readonly<Record<string, number>>
   readonly journal?: JournalOptions
   /** Where the API of Kubernetes is to be found; without it, replicas are counted by metrics. */
   readonly kubeconfig?: string
 }
 
-export async function startFaultStage({ pods, journal, kubeconfig }: StageOptions): Promise<FaultStage> {
+export async function startFaultStage({
+  pods,
+  budgets = {},
+  journal,
+  kubeconfig,
+}: StageOptions): Promise<FaultStage> {
   const names = Object.keys(pods)
-  const directory = writePolicies(names, stalenessBudgetSeconds)
+  const directory = writePolicies(
+    Object.fromEntries(names.map((name) => [name, budgets[name] ?? stalenessBudgetSeconds])),
+  )
   const policies = await requirePolicies(directory)
   const prometheus = await playPrometheus(
     policies.policies,

@@ -20,7 +20,7 @@ const scalers: RealScaler[] = []
 const clients: KedaClient[] = []
 
 beforeEach(async () => {
-  directory = writePolicies(['llama'], 20)
+  directory = writePolicies({ llama: 20 })
   prometheus = await playPrometheus((await requirePolicies(directory)).policies, podsOf('llama', 2))
 })
 
