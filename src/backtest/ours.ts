@@ -15,7 +15,7 @@ export function decideController(site: Site, tools: Tools, intervalSeconds: numb
   return {
     name: 'mixscaler',
     intervalSeconds,
-    actuation: (variant) => recommended(variant, tolerances.get(variant.policyId) ?? 0),
+    actuation: (variant) => recommendedActuation(variant, tolerances.get(variant.policyId) ?? 0),
     step: (observation) => {
       const decided = decide(site.policies, state, observation, tools)
       state = decided.state
@@ -36,8 +36,8 @@ export function decideController(site: Site, tools: Tools, intervalSeconds: numb
   }
 }
 
-/** Every count is reached at once; holding back is the scaler's business. */
-function recommended({ bounds }: SiteVariant, tolerance: number): Actuation {
+/** As docs/KEDA.md has it: every count is reached at once; holding back is the scaler's business. */
+export function recommendedActuation({ bounds }: SiteVariant, tolerance: number): Actuation {
   return {
     kind: 'keda',
     pollingSeconds: 15,

@@ -50,3 +50,11 @@ export type Failure =
       readonly variant: VariantId
       readonly factor: number
     }
+  /** Pods of somebody else take so many GPUs of a pool of known size, or those that are free. */
+  | {
+      readonly kind: 'foreignPods'
+      readonly atSeconds: number
+      readonly pool: string
+      readonly gpus: number
+    }
+  | { readonly kind: 'foreignPodsGone'; readonly atSeconds: number; readonly pool: string }

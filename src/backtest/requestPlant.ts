@@ -4,7 +4,7 @@ import type { Observation, ReplicaCounts } from '../core/observation.ts'
 import type { VariantId } from '../core/policy.ts'
 import { Fleet } from '../simulation/fleet.ts'
 import { GpuPools } from '../simulation/gpuPools.ts'
-import type { FleetVariant } from '../simulation/pod.ts'
+import type { FleetVariant, Pod } from '../simulation/pod.ts'
 import { type Completion, type Request, timePerOutputToken } from '../simulation/request.ts'
 import type { Routing } from '../simulation/router.ts'
 import type { TransferTime } from '../simulation/transfers.ts'
@@ -46,6 +46,7 @@ export class RequestPlant implements Plant {
   private readonly windows: ReadonlyMap<VariantId, SignalWindow>
   private readonly gateway: GatewayWindow
   private readonly failures: Failure[]
+  private readonly pools: GpuPools
   private readonly deferring: boolean
   private now = 0
   private nextScrape: number
@@ -59,9 +60,9 @@ export class RequestPlant implements Plant {
     this.next = requests.next()
     this.failures = [...options.failures]
     this.deferring = site.classes.some(({ goal }) => goal.kind === 'tolerant')
-    const pools = new GpuPools(site.pools)
+    this.pools = new GpuPools(site.pools)
     this.fleets = new Map(
-      site.policies.policies.map(({ id }, index) => [id, this.fleetOf(id, options, pools, index)]),
+      site.policies.policies.map(({ id }, index) => [id, this.fleetOf(id, options, this.pools, index)]),
     )
     this.fleetOfClass = site.classes.map(({ policyId }) => this.fleets.get(policyId) as Fleet)
     this.byId = new Map(
@@ -130,6 +131,12 @@ export class RequestPlant implements Plant {
     return fleet.counts(stated.scaleTarget)
   }
 
+  /** What runs of a variant, as monitoring would find it. */
+  pods(id: VariantId): readonly Pod[] {
+    const { fleet, variant } = this.placeOf(id)
+    return fleet.pods().filter((pod) => pod.variant.name === variant.scaleTarget)
+  }
+
   spent(): Readonly<Record<VariantId, Spent>> {
     return Object.fromEntries(
       this.site.variants.map(({ id, scaleTarget, costPerHour, policyId }) => {
@@ -151,16 +158,12 @@ export class RequestPlant implements Plant {
   }
 
   /** Replicas as the Kubernetes API tells them: instants in Unix time. */
-  private known(id: VariantId): ReplicaCounts {
+  known(id: VariantId): ReplicaCounts {
     const { epochSeconds } = this.timing
     const { fleet, variant } = this.placeOf(id)
     const { unschedulable, ...counts } = fleet.counts(variant.scaleTarget)
-    const starting = fleet
-      .pods()
-      .filter(
-        (pod) =>
-          pod.variant.name === variant.scaleTarget && (pod.phase === 'starting' || pod.phase === 'pending'),
-      )
+    const starting = this.pods(id)
+      .filter(({ phase }) => phase === 'starting' || phase === 'pending')
       .map(({ createdAtSeconds }) => epochSeconds + createdAtSeconds)
     return {
       ...counts,
@@ -189,18 +192,26 @@ export class RequestPlant implements Plant {
   }
 
   private fail(failure: Failure): void {
-    const { fleet, variant } = this.placeOf(failure.variant)
-    const ready = fleet
-      .pods()
-      .filter((pod) => pod.phase === 'ready' && pod.variant.name === variant.scaleTarget)
     switch (failure.kind) {
       case 'podLoss':
-        for (const { name } of ready.slice(0, failure.replicas)) fleet.crash(name)
+        for (const { name } of this.ready(failure.variant).slice(0, failure.replicas))
+          this.placeOf(failure.variant).fleet.crash(name)
         return
       case 'slowPod':
-        for (const { name } of ready.slice(0, 1)) fleet.slowDown(name, failure.factor)
+        for (const { name } of this.ready(failure.variant).slice(0, 1))
+          this.placeOf(failure.variant).fleet.slowDown(name, failure.factor)
+        return
+      case 'foreignPods':
+        this.pools.lend(failure)
+        return
+      case 'foreignPodsGone':
+        this.pools.takeBack(failure.pool)
         return
     }
+  }
+
+  private ready(id: VariantId): readonly Pod[] {
+    return this.pods(id).filter(({ phase }) => phase === 'ready')
   }
 
   private placeOf(id: VariantId): { readonly variant: SiteVariant; readonly fleet: Fleet } {

@@ -7,6 +7,7 @@ export interface GpuClaim {
 
 export class GpuPools {
   private readonly free: Map<string, number>
+  private readonly foreign = new Map<string, number>()
 
   /** GPUs by pool; pools that are absent have no end. */
   constructor(gpus: Readonly<Record<string, number>>) {
@@ -25,5 +26,18 @@ export class GpuPools {
   give({ pool, gpus }: GpuClaim): void {
     const free = this.free.get(pool)
     if (free !== undefined) this.free.set(pool, free + gpus)
+  }
+
+  /** Pods of somebody else take so many, or what is free. */
+  lend({ pool, gpus }: GpuClaim): void {
+    const lent = Math.min(gpus, this.free.get(pool) ?? 0)
+    this.take({ pool, gpus: lent })
+    this.foreign.set(pool, (this.foreign.get(pool) ?? 0) + lent)
+  }
+
+  /** All of those pods go. */
+  takeBack(pool: string): void {
+    this.give({ pool, gpus: this.foreign.get(pool) ?? 0 })
+    this.foreign.delete(pool)
   }
 }

@@ -118,16 +118,16 @@ export class SeriesStore {
     this.byTarget.delete(identityOf(target))
   }
 
-  /** Forgets series that nothing can see any more. */
+  /** Forgets series that nothing can see any more; their targets may write them anew. */
   private sweep(at: number): void {
     if (at - this.sweptAt < this.keepSeconds / 4) return
     this.sweptAt = at
-    for (const [name, named] of this.byName) {
-      for (const [identity, { samples }] of named) {
-        if ((samples.at(-1)?.at ?? Number.NEGATIVE_INFINITY) < at - this.keepSeconds) named.delete(identity)
-      }
-      if (named.size === 0) this.byName.delete(name)
+    const isOver = ({ samples }: Series): boolean =>
+      (samples.at(-1)?.at ?? Number.NEGATIVE_INFINITY) < at - this.keepSeconds
+    for (const written of [...this.byName.values(), ...this.byTarget.values()]) {
+      for (const [key, series] of written) if (isOver(series)) written.delete(key)
     }
+    for (const [name, named] of this.byName) if (named.size === 0) this.byName.delete(name)
   }
 }
 

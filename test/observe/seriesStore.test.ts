@@ -120,6 +120,14 @@ describe('the store', () => {
     expect(store.read('m', all, 2000).map(({ labels }) => labels['pod'])).toEqual(['p-3', 'p-4'])
   })
 
+  it('sees every target again after a pause longer than it keeps samples', () => {
+    const store = new SeriesStore(60)
+    const targets = [target, { ...target, pod: 'b-0' }]
+    for (const at of [0, 15, 700, 715]) for (const each of targets) store.scrape(each, 'm 1', at)
+    expect(values(store, 'm', 715)).toEqual([1, 1])
+    expect(values(store, 'up', 715)).toEqual([1, 1])
+  })
+
   it('that has not scraped for longer than the budget says stale, and after five minutes nothing', () => {
     const pod = { pod: 'llama-0', state: (seconds: number) => ({ running: 3, finished: seconds }) }
     const store = played([pod])

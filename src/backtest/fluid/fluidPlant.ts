@@ -43,6 +43,7 @@ export class FluidPlant implements Plant {
   private readonly settlement: Settlement
   private readonly deferrable: readonly number[]
   private readonly failures: Failure[]
+  private readonly pools: GpuPools
   /** Prompts on their way to decode replicas, by class. */
   private readonly pendingDecode = new Map<FluidVariant, Float64Array>()
   private now = 0
@@ -56,7 +57,7 @@ export class FluidPlant implements Plant {
     this.failures = [...options.failures]
     this.nextScrape = timing.scrapeSeconds / 2
     this.gateway = new GatewayWindow(site.classes.length)
-    const pools = new GpuPools(site.pools)
+    this.pools = new GpuPools(site.pools)
     const weights = routingWeights(site)
     const bounds = site.classes.flatMap(({ goal }) =>
       goal.kind === 'interactive' ? [goal.ttftSeconds, goal.gapSeconds] : [],
@@ -67,7 +68,7 @@ export class FluidPlant implements Plant {
           variant,
           classes: site.classes.length,
           bounds,
-          pools,
+          pools: this.pools,
           initial: initial[variant.id] ?? variant.bounds.min,
           seed: seed * 1000 + index,
           routingWeight: weights.get(variant.id) ?? 1,
@@ -261,19 +262,35 @@ export class FluidPlant implements Plant {
       const failure = this.failures[0]
       if (failure === undefined || failure.atSeconds > this.now) return
       this.failures.shift()
-      const variant = this.placeOf(failure.variant)
-      if (failure.kind === 'slowPod') {
-        variant.slowDown(failure.factor)
-        continue
-      }
-      const { working } = variant.replicas
-      const lost = variant.replicas.restart(failure.replicas, this.now)
-      if (working <= 0) continue
-      // What they ran is retried elsewhere, as new arrivals that have waited.
-      for (const [c, requests] of variant.engines.lose(lost / working).entries()) {
-        const flow = this.flows[c]
-        for (const cohort of flow?.inside.take(requests) ?? []) flow?.held.push(cohort)
-      }
+      this.fail(failure)
+    }
+  }
+
+  private fail(failure: Failure): void {
+    switch (failure.kind) {
+      case 'podLoss':
+        this.lose(this.placeOf(failure.variant), failure.replicas)
+        return
+      case 'slowPod':
+        this.placeOf(failure.variant).slowDown(failure.factor)
+        return
+      case 'foreignPods':
+        this.pools.lend(failure)
+        return
+      case 'foreignPodsGone':
+        this.pools.takeBack(failure.pool)
+        return
+    }
+  }
+
+  private lose(variant: FluidVariant, replicas: number): void {
+    const { working } = variant.replicas
+    const lost = variant.replicas.restart(replicas, this.now)
+    if (working <= 0) return
+    // What they ran is retried elsewhere, as new arrivals that have waited.
+    for (const [c, requests] of variant.engines.lose(lost / working).entries()) {
+      const flow = this.flows[c]
+      for (const cohort of flow?.inside.take(requests) ?? []) flow?.held.push(cohort)
     }
   }
 
