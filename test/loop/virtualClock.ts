@@ -24,6 +24,7 @@ export function virtualClock(start: number): VirtualClock {
           left: seconds,
           wake: () => {
             sleepers.delete(sleeper)
+            signal.removeEventListener('abort', sleeper.wake)
             resolve()
           },
         }
