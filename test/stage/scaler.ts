@@ -18,11 +18,18 @@ export const mainFile = fileURLToPath(new URL('../../src/main.ts', import.meta.u
 
 const readyMilliseconds = 60_000
 
-/** Ports are free ones unless the flags say otherwise. Rejects with its output where it does not become ready. */
-export async function startScaler(flags: readonly string[]): Promise<RealScaler> {
+/**
+ * Ports are free ones unless the flags say otherwise. `through` is the command that starts the command that follows it, if any.
+ * Rejects with its output where it does not become ready.
+ */
+export async function startScaler(
+  flags: readonly string[],
+  through: readonly string[] = [],
+): Promise<RealScaler> {
   const port = flags.includes('--grpc-port') ? [] : ['--grpc-port', '0']
   const all = [mainFile, 'serve', '--address', '127.0.0.1', ...port, '--http-port', '0', ...flags]
-  const child = spawn(process.execPath, all, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const [command = process.execPath, ...rest] = [...through, process.execPath, ...all]
+  const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'] })
   const log: Record<string, unknown>[] = []
   const { grpcPort, httpPort } = await portsOf(child, log)
   return {
