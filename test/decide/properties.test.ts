@@ -118,6 +118,36 @@ describe('over random histories', () => {
     )
   })
 
+  it('more demand never gets less capacity, whatever mix of variants it is planned on', () => {
+    const rate = fc.double({ min: 1, max: 300, noNaN: true })
+    const price = fc.double({ min: 0.4, max: 5, noNaN: true })
+    const counts = fc.tuple(fc.nat(6), fc.nat(12))
+    fc.assert(
+      fc.property(rate, rate, price, price, counts, (x, y, dear, cheap, [big, small]) => {
+        const set = policySet([
+          policy([
+            variant('h100', { costPerHour: dear, replicas: { min: 0, max: 60 } }),
+            variant('l40s', { profile: l40s, pool: 'l40s', costPerHour: cheap, replicas: { min: 0, max: 90 } }),
+          ]),
+        ])
+        const capacityFor = (demand: number): number => {
+          const share = big / Math.max(1, big + small / 3)
+          const seen = { h100: signals(big, demand * share), l40s: signals(small, demand * (1 - share)) }
+          const [step] = story(set, [observe(0, seen)])
+          return ['h100', 'l40s'].reduce((sum, name) => {
+            const { wanted, capacity } = variantOf(step, name)
+            const each = capacity['chat']
+            if (each === undefined || each.kind === 'infeasible') throw new Error(`${name} cannot serve`)
+            return sum + Number(wanted) * each.requestsPerSecond
+          }, 0)
+        }
+        const [less, more] = [capacityFor(Math.min(x, y)), capacityFor(Math.max(x, y))]
+        expect(more).toBeGreaterThanOrEqual(less * (1 - 1e-9))
+      }),
+      { numRuns: 60 },
+    )
+  })
+
   it('the state stays bounded by the windows, however long the history', () => {
     const observations = Array.from({ length: 400 }, (_, i) =>
       observe(15 * i, { h100: signals(3, 60 + 50 * Math.sin(i / 7)), l40s: signals(1, 3) }),
