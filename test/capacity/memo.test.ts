@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { capacityOf } from '../../src/core/capacity/capacity.ts'
+import { capacityOf, poolingOf } from '../../src/core/capacity/capacity.ts'
 import { capacityKey, createCapacityMemo } from '../../src/core/capacity/memo.ts'
 import { chat, plausibleQuestions } from './questions.ts'
 
@@ -28,6 +28,22 @@ describe('capacity memo', () => {
     const workedOut = performance.now() - again
     expect(remembered / 200).toBeLessThan(workedOut / 20)
     expect(asked.capacityOf({ ...chat, replicas: 7 })).toEqual(capacityOf({ ...chat, replicas: 7 }))
+  })
+
+  it('keeps what is asked for again and again, and forgets the rest after as many questions', () => {
+    const workedOut: number[] = []
+    const answer = poolingOf(chat)
+    const memo = createCapacityMemo(40, (question) => {
+      workedOut.push(question.shape.contextTokens ?? 0)
+      return answer
+    })
+    const ask = (contextTokens: number) =>
+      memo.capacityOf({ ...chat, shape: { ...chat.shape, contextTokens } })
+    for (let turn = 0; turn < 30; turn++) for (const id of [701, 702, 703, 1000 + turn]) ask(id)
+    ask(1000)
+    ask(1029)
+    expect(workedOut.filter((id) => id < 1000)).toEqual([701, 702, 703])
+    expect(workedOut.filter((id) => id === 1000 || id === 1029)).toEqual([1000, 1029, 1000])
   })
 
   it('tells questions apart by everything that changes an answer', () => {

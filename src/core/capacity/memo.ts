@@ -7,16 +7,23 @@ export interface CapacityMemo {
   readonly capacityOf: (question: CapacityQuestion) => Capacity
 }
 
-/** Holds at most `maxEntries` answers (about 200 bytes and a key of 1 KiB each); the least recently asked goes first. */
-export function createCapacityMemo(maxEntries = 20_000): CapacityMemo {
-  const answers = new Map<string, Pooling>()
+/**
+ * Holds what was asked among the last `maxEntries / 2` questions, and at most `maxEntries` answers (about 200 bytes and a key of
+ * 1 KiB each): counted in questions, so that a small fleet, whose lengths change a little all day, does not keep weeks of them.
+ */
+export function createCapacityMemo(maxEntries = 20_000, workOut = poolingOf): CapacityMemo {
+  let [young, old] = [new Map<string, Pooling>(), new Map<string, Pooling>()]
+  let asked = 0
   return {
     capacityOf: (question) => {
       const key = capacityKey(question)
-      const pooling = answers.get(key) ?? poolingOf(question)
-      answers.delete(key)
-      answers.set(key, pooling)
-      if (answers.size > maxEntries) answers.delete(answers.keys().next().value ?? key)
+      const pooling = young.get(key) ?? old.get(key) ?? workOut(question)
+      young.set(key, pooling)
+      asked += 1
+      if (asked >= maxEntries / 2) {
+        ;[young, old] = [new Map(), young]
+        asked = 0
+      }
       return among(pooling, question.replicas)
     },
   }

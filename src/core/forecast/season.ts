@@ -26,6 +26,8 @@ export interface Season {
   readonly slot: number
   readonly sum: number
   readonly count: number
+  /** Of the newest value: no instant counts twice. */
+  readonly at: number
   /** Means of the slots before it, oldest first: a gap ends one run and begins another. */
   readonly runs: readonly Run[]
 }
@@ -35,14 +37,14 @@ interface Run {
   readonly means: readonly number[]
 }
 
-/** The season with the log demand `y` of a later time; unchanged where that slot is over. */
+/** The season with the log demand `y` of a later time; unchanged where that time is known already. */
 export function enterSeason(season: Season | undefined, at: number, y: number): Season {
   const slot = Math.floor(at / seasonSlotSeconds)
-  if (season === undefined) return { slot, sum: y, count: 1, runs: [] }
-  if (slot < season.slot) return season
-  if (slot === season.slot) return { ...season, sum: season.sum + y, count: season.count + 1 }
+  if (season === undefined) return { slot, sum: y, count: 1, at, runs: [] }
+  if (at <= season.at) return season
+  if (slot === season.slot) return { ...season, sum: season.sum + y, count: season.count + 1, at }
   const filled = appended(season.runs, season.slot, rounded(season.sum / season.count))
-  return { slot, sum: y, count: 1, runs: since(filled, slot - keptSlots) }
+  return { slot, sum: y, count: 1, at, runs: since(filled, slot - keptSlots) }
 }
 
 /** s(at + seconds) - s(at), linear between the middles of slots; 0 where no day has shown it yet. */
