@@ -124,7 +124,7 @@ function traffics(): Readonly<Record<string, Traffic>> {
   if (values.data === undefined) return { diurnal }
   const { data } = values
   const recorded = (file: string, mean: number): Traffic => {
-    const { description } = scanTrace(join(data, file), 'bridge')
+    const { description } = scanTrace(join(data, file), { inside: 'bridge', bridgeSeconds: 3600 })
     const opened = openTraffic({
       untilSeconds,
       sources: [{ classIndex: 0, scale: 1, shiftSeconds: 0, source: description }],

@@ -34,17 +34,19 @@ const ownTarget = { job: 'mixscaler' }
 
 type Counts = Readonly<Record<VariantId, Reading<ReplicaCounts>>>
 type Target = Readonly<Record<string, string>>
+/** What a start reads back. */
+type Remembered = Extract<PastSignals, 'all' | 'demand'>
 
 export class Monitoring {
   private readonly site: Site
   private readonly plant: RequestPlant
   private readonly faults: readonly Fault[]
   private readonly seed: number
-  private readonly plans: Readonly<Record<PastSignals, QueryPlan>>
+  private readonly plans: Readonly<Record<Remembered, QueryPlan>>
   private readonly store = new SeriesStore(lengthWindowSeconds)
   private readonly own = new SeriesStore(ownSeconds)
   /** As range queries would show them, by instant: replicas as metrics count them. */
-  private readonly past: Readonly<Record<PastSignals, Map<number, Observation>>> = {
+  private readonly past: Readonly<Record<Remembered, Map<number, Observation>>> = {
     all: new Map(),
     demand: new Map(),
   }
@@ -133,7 +135,7 @@ export class Monitoring {
   lookBack(span: Span, signals: PastSignals, second: number): readonly Observation[] {
     const replicas = this.replicas(second)
     return instantsOf(span).map((at) => {
-      const seen = this.past[signals].get(at) ?? this.nothing(at)
+      const seen = this.past[signals === 'all' ? 'all' : 'demand'].get(at) ?? this.nothing(at)
       return withReplicas(seen, recordedReplicas(this.ownRows('mixscaler_current_replicas', at)), replicas)
     })
   }
