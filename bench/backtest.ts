@@ -179,6 +179,18 @@ for (const file of positionals) {
       `fluid ${(100 * fluid.attained).toFixed(2)} % at $${fluid.cost.toFixed(2)}: ` +
       `attainment ${percent(fluid.attained / request.attained - 1)}, cost ${percent(fluid.cost / request.cost - 1)}`,
   )
+  for (const [plant, { results }] of [
+    ['request', request],
+    ['fluid  ', fluid],
+  ] as const) {
+    const of = (figure: (run: Timed) => number): string => {
+      const sorted = results.map(figure).sort((x, y) => x - y)
+      return `${(sorted[0] ?? Number.NaN).toFixed(2)} to ${(sorted.at(-1) ?? Number.NaN).toFixed(2)}`
+    }
+    console.log(
+      `          ${plant} over the seeds: attainment ${of((run) => 100 * attained(run))} %, cost $${of(({ result }) => result.dollarsPerHour)}`,
+    )
+  }
   for (const [i, run] of request.results.entries())
     console.log(`          seed ${i + 1}: ${differences(run, fluid.results[i] as Timed)}`)
 }

@@ -1,7 +1,7 @@
 // Who decides: our own `decide`, a static fleet, a peer's rule. A controller sees what it could see in a cluster,
 // and its answer passes through KEDA and the HPA, or straight to the scale target, as it would there.
 import type { Observation } from '../core/observation.ts'
-import type { ClassId, VariantId } from '../core/policy.ts'
+import type { ClassId, PolicyId, VariantId } from '../core/policy.ts'
 import type { HpaBehavior } from '../simulation/hpa.ts'
 import type { Site, SiteVariant } from './site.ts'
 
@@ -35,6 +35,8 @@ export interface Told {
   readonly wanted: Readonly<Record<VariantId, number>>
   /** Requests per second. */
   readonly forecast: Readonly<Record<ClassId, number>>
+  /** Why, by policy, as sentences; made when they are asked for. Absent: the rule gives none. */
+  readonly why?: () => Readonly<Record<PolicyId, readonly string[]>>
 }
 
 export interface Signal {

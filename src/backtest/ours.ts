@@ -1,8 +1,10 @@
 // Mixscaler as a controller: the production `decide` at every tick, its targets through KEDA and the HPA as
 // docs/KEDA.md recommends; and the static fleet, which is what one runs without a scaler.
 import { decide } from '../core/decide.ts'
-import type { VariantId } from '../core/policy.ts'
+import type { Decision } from '../core/decision.ts'
+import type { PolicyId, VariantId } from '../core/policy.ts'
 import { isMissing } from '../core/reading.ts'
+import { sentence } from '../core/sentence.ts'
 import { emptyState, type State } from '../core/state.ts'
 import type { Tools } from '../core/tools.ts'
 import { defaultScaleDown, defaultScaleUp } from '../simulation/hpa.ts'
@@ -31,9 +33,25 @@ export function decideController(site: Site, tools: Tools, intervalSeconds: numb
         for (const { id, forecast: ahead } of policy.classes)
           if (!isMissing(ahead)) forecast[id] = ahead.atQuantile
       }
-      return { signals, wanted, forecast }
+      return { signals, wanted, forecast, why: () => whyOf(decided.decision) }
     },
   }
+}
+
+/** In the words of the table: the policy's reasons, then those of its variants. */
+function whyOf({ policies }: Decision): Readonly<Record<PolicyId, readonly string[]>> {
+  return Object.fromEntries(
+    policies.map(({ id, reasons, variants }) => [
+      id,
+      [
+        ...reasons.map(sentence),
+        ...variants.map(
+          ({ name, wanted, target, reasons: own }) =>
+            `${name}: wanted ${isMissing(wanted) ? 'unknown' : wanted}, target ${isMissing(target) ? 'none' : target}${own.length === 0 ? '' : `: ${own.map(sentence).join('; ')}`}`,
+        ),
+      ],
+    ]),
+  )
 }
 
 /** As docs/KEDA.md has it: every count is reached at once; holding back is the scaler's business. */

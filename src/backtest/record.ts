@@ -2,8 +2,9 @@
 import type { VariantId } from '../core/policy.ts'
 import type { Told } from './controller.ts'
 import type { Plant, Spent } from './plant.ts'
-import type { Events, MinuteSeries } from './result.ts'
+import type { Events, MinuteDecision, MinuteSeries } from './result.ts'
 import type { Site } from './site.ts'
+import { WorstDecisions } from './worstDecisions.ts'
 
 export interface VariantEvents {
   scaleUps: number
@@ -33,12 +34,14 @@ export class Recorder {
       }
     >
   >
+  private readonly worst: WorstDecisions
   private dollarsBefore = 0
   private secondsBefore = 0
 
   constructor(site: Site, warmupSeconds: number) {
     this.site = site
     this.warmupSeconds = warmupSeconds
+    this.worst = new WorstDecisions(site.classes.length)
     this.events = Object.fromEntries(
       site.variants.map(({ id }) => [id, { scaleUps: 0, scaleDowns: 0, started: 0, stopped: 0 }]),
     )
@@ -66,6 +69,8 @@ export class Recorder {
     this.dollarsPerHour.push(figure(((dollars - this.dollarsBefore) / seconds) * 3600))
     this.dollarsBefore = dollars
     this.secondsBefore = plant.nowSeconds
+    const begins = this.dollarsPerHour.length
+    if (begins * 60 >= this.warmupSeconds) this.worst.enter(begins, told.why, plant.service)
     for (const [classIndex, { id }] of this.site.classes.entries()) {
       const columns = this.classes[id]
       columns?.forecast.push(figureOrNull(told.forecast[id]))
@@ -79,6 +84,11 @@ export class Recorder {
       columns?.ready.push(ready)
       columns?.starting.push(starting)
     }
+  }
+
+  decisions(plant: Plant): readonly MinuteDecision[] {
+    const minutes = this.dollarsPerHour.length
+    return this.worst.decisions(plant.service).filter(({ minute }) => minute < minutes)
   }
 
   series(plant: Plant): MinuteSeries {

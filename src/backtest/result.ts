@@ -1,6 +1,8 @@
 // What a backtest answers, as plain JSON: scores over the scored span, and series by minute for the report. Equal
 // seeds give equal bytes, so that two of them can be compared, and a figure in a report be found again.
 
+import type { Reading } from '../core/reading.ts'
+
 export interface Result {
   readonly format: 'mixscaler-backtest/1'
   readonly controller: string
@@ -14,7 +16,31 @@ export interface Result {
   /** By accelerator type. */
   readonly gpuHours: Readonly<Record<string, number>>
   readonly events: Events
+  /** Where it was asked for; missing where there is none, with why. */
+  readonly bound?: Reading<ResultBound>
+  /** Behind the minutes with most late requests: the decision in force when each began. In order of time. */
+  readonly decisions?: readonly MinuteDecision[]
   readonly minutes: MinuteSeries
+}
+
+export interface MinuteDecision {
+  readonly minute: number
+  /** By policy: why, as sentences. */
+  readonly why: Readonly<Record<string, readonly string[]>>
+}
+
+/** What somebody would have paid who knew the traffic: docs/MODEL.md, "The clairvoyant bound". */
+export interface ResultBound {
+  /** Over the scored span. */
+  readonly dollars: number
+  readonly dollarsPerHour: number
+  /** Of the cheapest schedule in whole replicas that was found: the true cost lies between the two. */
+  readonly scheduleDollarsPerHour: number
+  /** Share of requests that it carries. */
+  readonly attainment: number
+  readonly stepSeconds: number
+  /** Dollars per hour of that schedule, by minute from second 0 on: 0 during the warm-up. */
+  readonly minutes: readonly number[]
 }
 
 export interface ResultSettings {

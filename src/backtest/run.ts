@@ -44,6 +44,7 @@ export function* run(options: RunOptions): Generator<number, Result> {
     after,
     // After the drain: what arrived in the last minute has its outcome by now.
     minutes: stage.recorder.series(plant),
+    decisions: stage.recorder.decisions(plant),
     recorder: stage.recorder,
   })
 }

@@ -6,6 +6,7 @@ import type { Spent } from './plant.ts'
 import { figure, type Recorder, totalDollars } from './record.ts'
 import type {
   ClassResult,
+  MinuteDecision,
   MinuteSeries,
   Percentiles,
   Result,
@@ -24,11 +25,12 @@ interface Written {
   readonly before: Readonly<Record<VariantId, Spent>>
   readonly after: Readonly<Record<VariantId, Spent>>
   readonly minutes: MinuteSeries
+  readonly decisions: readonly MinuteDecision[]
   readonly recorder: Recorder
 }
 
 export function resultOf(written: Written): Result {
-  const { site, service, controller, settings, before, after, recorder, minutes } = written
+  const { site, service, controller, settings, before, after, recorder, minutes, decisions } = written
   const scoredSeconds = settings.untilSeconds - settings.warmupSeconds
   const dollars = totalDollars(after) - totalDollars(before)
   const variants = site.variants.map((variant) => variantResult(variant, written))
@@ -48,6 +50,7 @@ export function resultOf(written: Written): Result {
     dollarsPerHour: figure((dollars / scoredSeconds) * 3600),
     gpuHours,
     events: recorder.allEvents(),
+    ...(decisions.length === 0 ? {} : { decisions }),
     minutes,
   }
 }

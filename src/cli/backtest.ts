@@ -1,89 +1,24 @@
 // `mixscaler backtest`: the policies over past or made-up traffic on a simulated fleet, decided on by the production
 // `decide`. For capacity reviews, and for CI: limits that must hold, an exit code, JUnit.
 import { writeFile } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
-import { defaultPlant, defaultStepSeconds } from '../backtest/backtest.ts'
-import { controllers, reviewedController } from '../backtest/controllers.ts'
+import { reviewedController } from '../backtest/controllers.ts'
 import { broken, type Limit, readLimits } from '../backtest/limits.ts'
 import type { Result } from '../backtest/result.ts'
 import type { Observation } from '../core/observation.ts'
-import { parseShare } from '../policy/quantity.ts'
+import { isMissing } from '../core/reading.ts'
 import { backtestCsv, backtestTable, brokenLines } from '../report/backtestTable.ts'
 import { documentText } from '../report/documentText.ts'
 import { junitText } from '../report/junit.ts'
 import { type BacktestJob, runJobs } from './backtestJobs.ts'
 import { requireComparable, writeReview } from './backtestReport.ts'
-import { describeTraffic, trafficFlags } from './backtestTraffic.ts'
-import { defineCommand, type Terminal, type Values } from './command.ts'
+import { backtestFlags, backtestOutputs, settingsFrom } from './backtestSettings.ts'
+import { describeTraffic } from './backtestTraffic.ts'
+import { defineCommand, type Terminal } from './command.ts'
 import { commandLine } from './commandLine.ts'
 import { CommandError, type ExitCode, exitCodes, usageError } from './exit.ts'
-import { policyFlag, requirePolicies } from './policies.ts'
+import { requirePolicies } from './policies.ts'
 import { progress } from './progress.ts'
-import { reportFlag } from './reportFiles.ts'
-import { choiceFlag, durationFlag, plainColumns } from './values.ts'
-
-const outputs = ['table', 'json', 'csv', 'yaml'] as const
-
-const flags = {
-  policy: policyFlag,
-  ...trafficFlags,
-  controller: {
-    type: 'string',
-    default: 'mixscaler',
-    placeholder: 'NAME,...',
-    text: `who scales: ${Object.keys(controllers).join(', ')}; several are compared`,
-  },
-  fidelity: {
-    type: 'string',
-    default: 'request',
-    placeholder: 'request|fluid',
-    text: 'every request (hours), or amounts of them (weeks)',
-  },
-  startup: {
-    type: 'string',
-    placeholder: 'TIME,...',
-    text: 'start-up time in place of the policies’; several are compared',
-  },
-  seed: { type: 'string', default: '1', placeholder: 'N,...', text: 'of all randomness; several are run' },
-  tick: {
-    type: 'string',
-    placeholder: 'TIME',
-    text: 'between two decisions: 15s, or 60s for the fluid plant',
-  },
-  step: {
-    type: 'string',
-    default: `${defaultStepSeconds}s`,
-    placeholder: 'TIME',
-    text: 'of the fluid plant, 1s to 15s',
-  },
-  warmup: {
-    type: 'string',
-    default: '10m',
-    placeholder: 'TIME',
-    text: 'at the start, simulated but not scored',
-  },
-  'model-error': {
-    type: 'string',
-    default: '0%',
-    placeholder: 'SHARE',
-    text: 'engines are so much slower than the profiles that are planned with',
-  },
-  'fail-if': {
-    type: 'string',
-    placeholder: 'CONDITIONS',
-    text: "exit code 4 if one holds: 'attainment<99%,cost>120/h,ttft.p95[chat]>1s'",
-  },
-  junit: { type: 'string', placeholder: 'FILE', text: 'write the conditions of --fail-if as JUnit XML' },
-  report: reportFlag,
-  workers: { type: 'string', placeholder: 'N', text: 'threads (default: one per core)' },
-  output: {
-    type: 'string',
-    short: 'o',
-    default: 'table',
-    placeholder: 'table|json|csv|yaml',
-    text: 'how to print',
-  },
-} as const
+import { choiceFlag, plainColumns } from './values.ts'
 
 export const backtest = defineCommand({
   name: 'backtest',
@@ -105,7 +40,7 @@ export const backtest = defineCommand({
     '\n' +
     'Every combination of --controller, --startup and --seed is a run. Equal seeds give equal bytes.\n' +
     'Exit code 0: done; 4: a condition of --fail-if holds; 1: the traffic cannot be read; 2: usage; 3: invalid policy.',
-  flags,
+  flags: backtestFlags,
   examples: [
     {
       text: 'An hour of recorded requests, against a static fleet sized for its peak',
@@ -140,7 +75,7 @@ export const backtest = defineCommand({
     },
   ],
   run: async (values, terminal) => {
-    const output = choiceFlag('output', values.output, outputs)
+    const output = choiceFlag('output', values.output, backtestOutputs)
     if (values.junit !== undefined && values['fail-if'] === undefined)
       throw usageError('--junit needs --fail-if: it reports those conditions')
     const settings = settingsFrom(values)
@@ -152,6 +87,7 @@ export const backtest = defineCommand({
     const limits = limitsFrom(values['fail-if'], classNames)
     const traffic = await describeTraffic(values, policies, terminal)
     const { beginsAtSeconds } = traffic
+    const first = settings.variations[0]?.controller
     const warmupSeconds = Math.min(settings.warmupSeconds, Math.floor(traffic.untilSeconds / 300) * 60)
     const jobs = settings.variations.map(
       (variation): BacktestJob => ({
@@ -159,13 +95,16 @@ export const backtest = defineCommand({
         ...variation,
         ...(beginsAtSeconds === undefined ? {} : { beginsAtSeconds }),
         ...{ warmupSeconds, policies, traffic },
+        // One traffic and start-up time has one bound, whoever scales.
+        bound: values.bound === true && variation.controller === first ? 'asked' : 'not asked',
       }),
     )
-    const { results, busiest } = await simulated(jobs, settings.workers, terminal)
+    const { results: ran, busiest } = await simulated(jobs, settings.workers, terminal)
+    const results = withBounds(ran, terminal)
     const failures = results.map((result) => broken(limits, result))
     terminal.out(printed(results, failures, output, terminal))
     if (values.junit !== undefined) await written(values.junit, junitText(results, limits, failures))
-    const command = commandLine('backtest', flags, values)
+    const command = commandLine('backtest', backtestFlags, values)
     await writeReview(reports, { policies, results, busiest, command }, terminal)
     if (failures.every((each) => each.length === 0)) return exitCodes.good
     if (output !== 'table')
@@ -174,67 +113,6 @@ export const backtest = defineCommand({
     return exitCodes.limitBroken satisfies ExitCode
   },
 })
-
-interface Variation {
-  readonly controller: string
-  readonly seed: number
-  readonly startupSeconds?: number
-}
-
-interface Settings {
-  readonly common: Omit<
-    BacktestJob,
-    'policies' | 'traffic' | 'beginsAtSeconds' | 'warmupSeconds' | keyof Variation
-  >
-  readonly warmupSeconds: number
-  readonly variations: readonly Variation[]
-  readonly workers: number
-}
-
-function settingsFrom(values: Values<typeof flags>): Settings {
-  const fidelity = choiceFlag('fidelity', values.fidelity, ['request', 'fluid'])
-  const stepSeconds = durationFlag('step', values.step)
-  if (stepSeconds < 1 || stepSeconds > 15 || !Number.isInteger(stepSeconds))
-    throw usageError(`--step must be whole seconds from 1s to 15s: got "${values.step}"`)
-  const tickSeconds = durationFlag('tick', values.tick ?? (fidelity === 'fluid' ? '60s' : '15s'))
-  if (tickSeconds % stepSeconds !== 0 && fidelity === 'fluid')
-    throw usageError(`--tick must be a multiple of --step (${values.step}): got "${values.tick ?? '60s'}"`)
-  const modelError = parseShare(values['model-error'])
-  if (modelError.kind === 'mistake')
-    throw usageError(`--model-error ${modelError.message}: got "${values['model-error']}"`)
-  if (modelError.value <= -0.9 || modelError.value > 10)
-    throw usageError(`--model-error must be above -90% and at most 1000%: got "${values['model-error']}"`)
-  const names = list(values.controller).map((name) =>
-    choiceFlag('controller', name, Object.keys(controllers)),
-  )
-  const seeds = list(values.seed).map((text) => wholeFlag('seed', text, 0, 2 ** 31 - 1))
-  const startups =
-    values.startup === undefined
-      ? [undefined]
-      : list(values.startup).map((text) => durationFlag('startup', text))
-  return {
-    common: {
-      fidelity,
-      tickSeconds,
-      ...(fidelity === 'fluid' ? { stepSeconds } : {}),
-      startupSigma: 0.1,
-      modelError: modelError.value,
-      plant: defaultPlant,
-    },
-    warmupSeconds: durationOrZero('warmup', values.warmup),
-    variations: names.flatMap((controller) =>
-      startups.flatMap((startupSeconds) =>
-        seeds.map((seed) => ({
-          controller,
-          seed,
-          ...(startupSeconds === undefined ? {} : { startupSeconds }),
-        })),
-      ),
-    ),
-    workers:
-      values.workers === undefined ? availableParallelism() : wholeFlag('workers', values.workers, 1, 256),
-  }
-}
 
 function limitsFrom(text: string | undefined, classNames: readonly string[]): readonly Limit[] {
   if (text === undefined) return []
@@ -266,10 +144,22 @@ async function simulated(
   }
 }
 
+/** The bound of a run is that of all with its seed and start-up time. */
+function withBounds(results: readonly Result[], terminal: Terminal): readonly Result[] {
+  const keyOf = ({ settings: { seed, startupSeconds } }: Result): string => `${seed} ${startupSeconds}`
+  const bounds = new Map(results.flatMap((one) => (one.bound === undefined ? [] : [[keyOf(one), one.bound]])))
+  for (const bound of new Set(bounds.values()))
+    if (isMissing(bound)) terminal.error(`note: there is no bound: ${bound.detail}\n`)
+  return results.map(({ minutes, ...rest }) => {
+    const bound = bounds.get(keyOf({ minutes, ...rest }))
+    return { ...rest, ...(bound === undefined ? {} : { bound }), minutes }
+  })
+}
+
 function printed(
   results: readonly Result[],
   failures: readonly ReturnType<typeof broken>[],
-  output: (typeof outputs)[number],
+  output: (typeof backtestOutputs)[number],
   { columns }: Terminal,
 ): string {
   switch (output) {
@@ -290,18 +180,4 @@ async function written(file: string, text: string): Promise<void> {
     const why = error instanceof Error ? error.message : String(error)
     throw new CommandError(exitCodes.failed, `--junit cannot be written: ${why}`, { cause: error })
   }
-}
-
-function list(text: string): readonly string[] {
-  return [...new Set(text.split(',').map((part) => part.trim()))]
-}
-
-function wholeFlag(flag: string, text: string, lowest: number, highest: number): number {
-  const value = Number(text)
-  if (/^\d+$/.test(text) && value >= lowest && value <= highest) return value
-  throw usageError(`--${flag} must be a whole number from ${lowest} to ${highest}: got "${text}"`)
-}
-
-function durationOrZero(flag: string, text: string): number {
-  return /^0(s|m|h)?$/.test(text) ? 0 : durationFlag(flag, text)
 }

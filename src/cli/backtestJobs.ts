@@ -11,6 +11,8 @@ import type { TrafficDescription } from './traceFiles.ts'
 export interface BacktestJob extends Omit<Setup, 'traffic' | 'tools' | 'controllerOf'> {
   readonly traffic: TrafficDescription
   readonly controller: string
+  /** Whether the clairvoyant bound is worked out too. */
+  readonly bound: 'asked' | 'not asked'
 }
 
 export type JobMessage =

@@ -6,6 +6,7 @@ import { siteOf } from '../backtest/site.ts'
 import { decide } from '../core/decide.ts'
 import type { Observation } from '../core/observation.ts'
 import type { PolicySet } from '../core/policy.ts'
+import { isMissing } from '../core/reading.ts'
 import { emptyState } from '../core/state.ts'
 import { createTools } from '../core/tools.ts'
 import { type BacktestReport, backtestReport } from '../report/backtest/backtestReport.ts'
@@ -64,6 +65,7 @@ async function review(
 ): Promise<BacktestReport> {
   const settings = results[0]?.settings
   const policies = settings === undefined ? stated : siteOf(stated, settings).policies
+  const bound = results[0]?.bound
   const today = results.find(({ controller }) => controller !== reviewedController)?.controller
   return backtestReport({
     version: version(),
@@ -73,6 +75,7 @@ async function review(
     results,
     ours: reviewedController,
     ...(today === undefined ? {} : { today }),
+    ...(bound === undefined || isMissing(bound) ? {} : { bound }),
     ...(busiest === undefined ? {} : { planning: await planningOf(policies, busiest, terminal) }),
     notes:
       settings?.beginsAtSeconds === undefined

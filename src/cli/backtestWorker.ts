@@ -1,7 +1,9 @@
 // The worker thread of `backtest`: runs one simulation after the other and says how far it is.
 import { parentPort } from 'node:worker_threads'
 import { backtest } from '../backtest/backtest.ts'
+import { siteBound } from '../backtest/bound/siteBound.ts'
 import { controllers } from '../backtest/controllers.ts'
+import { siteOf } from '../backtest/site.ts'
 import { TraceError } from '../backtest/traffic/traceError.ts'
 import { type Watched, watched } from '../backtest/watched.ts'
 import { createTools } from '../core/tools.ts'
@@ -16,7 +18,7 @@ const engines = await loadEngines()
 /** Simulated seconds between two messages. */
 const messageSeconds = 1800
 
-port.on('message', ({ traffic: description, controller, ...settings }: BacktestJob) => {
+port.on('message', ({ traffic: description, controller, bound, ...settings }: BacktestJob) => {
   const say = (message: JobMessage): void => port.postMessage(message)
   try {
     const traffic = openTraffic(description)
@@ -25,6 +27,7 @@ port.on('message', ({ traffic: description, controller, ...settings }: BacktestJ
     if (make === undefined) throw new RangeError(`no controller is called "${controller}"`)
     const { tickSeconds, seed } = settings
     let watching: Watched | undefined
+    const known = () => siteBound(siteOf(settings.policies, settings), traffic, settings, tools)
     const going = backtest({
       ...settings,
       traffic,
@@ -40,7 +43,7 @@ port.on('message', ({ traffic: description, controller, ...settings }: BacktestJ
       if (next.done === true) {
         const observation = watching?.busiest()
         if (observation !== undefined) say({ kind: 'busiest', observation })
-        say({ kind: 'done', result: next.value })
+        say({ kind: 'done', result: { ...next.value, ...(bound === 'asked' ? { bound: known() } : {}) } })
         return
       }
       if (next.value - said < messageSeconds) continue

@@ -1,6 +1,7 @@
 // Backtests as people and spreadsheets read them: one row per run, then its classes; CSV with one line per run and class.
 import type { Broken } from '../backtest/limits.ts'
 import type { ClassResult, Result } from '../backtest/result.ts'
+import { isMissing } from '../core/reading.ts'
 import { money, percent } from './figures.ts'
 import { type ColumnHead, table, wrap } from './table.ts'
 
@@ -37,6 +38,7 @@ export function backtestTable(
   const lines = table(heads, rows, width)
   const sentences = [
     ...assumptions(results),
+    ...bounds(results),
     ...results.flatMap((result, i) => brokenLines(result, failures[i] ?? [])),
   ]
   return `${[...lines, '', ...sentences.flatMap((sentence) => wrap(sentence, width))].join('\n')}\n`
@@ -83,6 +85,16 @@ function assumptions(results: readonly Result[]): readonly string[] {
   ]
 }
 
+function bounds(results: readonly Result[]): readonly string[] {
+  return results.flatMap((result) => {
+    const { bound, dollarsPerHour } = result
+    if (bound === undefined || isMissing(bound)) return []
+    return [
+      `${runName(result)}: ${(dollarsPerHour / bound.dollarsPerHour).toFixed(2)} times the bound of ${money(bound.dollarsPerHour)}, for who knew the traffic and carried ${percent(bound.attainment)} of it.`,
+    ]
+  })
+}
+
 function minutes(span: number): string {
   const whole = Math.round(span / 60)
   return whole < 120 ? `${whole} min` : `${(span / 3600).toFixed(1)} h`
@@ -122,6 +134,10 @@ const columns: readonly (readonly [
   ['fleet_dollars_per_hour', ({ dollarsPerHour }) => dollarsPerHour],
   ['fleet_dollars', ({ dollars }) => dollars],
   ['fleet_gpu_hours', ({ gpuHours }) => Object.values(gpuHours).reduce((sum, hours) => sum + hours, 0)],
+  [
+    'bound_dollars_per_hour',
+    ({ bound }) => (bound === undefined || isMissing(bound) ? undefined : bound.dollarsPerHour),
+  ],
   ['fleet_scale_ups', ({ events }) => events.scaleUps],
   ['fleet_scale_downs', ({ events }) => events.scaleDowns],
 ]

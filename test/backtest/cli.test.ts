@@ -188,6 +188,21 @@ test('a Prometheus that does not answer is an error that says so, not traffic of
   expect(error).toContain('the traffic cannot be read from Prometheus: ')
 })
 
+test('--bound says what each run costs beside who knew the traffic, in table, JSON and CSV alike', async () => {
+  const args = [...traffic, '--controller', 'static,mixscaler', '--fidelity', 'fluid', '--bound']
+  const { out } = await run(...args, '-o', 'json')
+  const [one, other] = JSON.parse(out)
+  expect(one.bound.dollarsPerHour).toBeGreaterThan(0)
+  expect(other.bound).toEqual(one.bound)
+  const table = await run(...args)
+  for (const { controller, dollarsPerHour, bound } of [one, other])
+    expect(table.out.replace(/\s+/g, ' ')).toContain(
+      `${controller}, fluid, seed 1: ${(dollarsPerHour / bound.dollarsPerHour).toFixed(2)} times the bound of $${bound.dollarsPerHour.toFixed(2)}/h`,
+    )
+  const { out: csv } = await run(...args, '-o', 'csv')
+  expect(csv).toContain(`,${one.bound.dollarsPerHour},`)
+})
+
 test('a class may be named with its policy, and must be where several have one of its name', async () => {
   const twice = file(
     'two.yaml',

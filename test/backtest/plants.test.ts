@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Plant } from '../../src/backtest/plant.ts'
 import { isMissing, type Reading } from '../../src/core/reading.ts'
-import { oneVariant, pair, plantFor, siteFor, steady, withBatch } from './sites.ts'
+import { oneVariant, pair, plantFor, siteFor, steady, withBatch, withSlots } from './sites.ts'
 
 const h100 = 'demo/chat/h100'
 const none = steady([0], 3600)
@@ -222,6 +222,27 @@ describe.each(['request', 'fluid'] as const)('the %s plant', (fidelity) => {
     expect(run(7)).toBe(run(7))
     expect(run(7)).not.toBe(run(8))
   })
+})
+
+test('the fluid plant carries what the request-level one carries where slots are full, whatever its step', () => {
+  for (const slots of [4, 16, 64]) {
+    const carried = (fidelity: 'request' | 'fluid', stepSeconds: number) => {
+      const plant = plantFor(siteFor(withSlots(slots)), {
+        ...{ fidelity, stepSeconds },
+        traffic: steady([60], 600),
+        initial: { [h100]: 1 },
+      })
+      plant.advance(600)
+      const { finished } = plant.service.classOf(0).minutes
+      return finished.reduce((sum, requests) => sum + requests, 0)
+    }
+    const request = carried('request', 1)
+    // A step of 15 s holds several stays of a request.
+    for (const step of [1, 5, 15]) {
+      const ratio = carried('fluid', step) / request
+      expect(Math.abs(ratio - 1), `${slots} slots, ${step} s: ${ratio}`).toBeLessThan(0.04)
+    }
+  }
 })
 
 test('the fluid plant attains what the request-level one attains, from an easy load to an overload', () => {

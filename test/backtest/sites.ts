@@ -51,6 +51,19 @@ spec: { pools: [{ name: h100, gpus: 4 }] }
 }`)
 }
 
+/** One variant whose replicas run so many sequences at once. */
+export function withSlots(maxNumSeqs: number): PolicySet {
+  const { policies, ...rest } = oneVariant()
+  const variants = policies.flatMap((policy) => policy.variants)
+  return {
+    ...rest,
+    policies: policies.map((policy) => ({
+      ...policy,
+      variants: variants.map((variant) => ({ ...variant, engine: { ...variant.engine, maxNumSeqs } })),
+    })),
+  }
+}
+
 /** A prefill and a decode variant of one transfer group. */
 export const pair = (): PolicySet =>
   policiesOf(`apiVersion: mixscaler.dev/v1alpha1
@@ -142,13 +155,13 @@ export interface PlantOptions {
   readonly initial: Readonly<Record<string, number>>
   readonly plant?: Partial<PlantSettings>
   readonly seed?: number
+  readonly stepSeconds?: number
 }
 
-export function plantFor(site: Site, { fidelity, traffic, initial, plant, seed = 1 }: PlantOptions): Plant {
+export function plantFor(
+  site: Site,
+  { fidelity, traffic, initial, plant, seed = 1, stepSeconds = 1 }: PlantOptions,
+): Plant {
   const settings = { ...defaultPlant, ...plant }
-  return plantOf(
-    { traffic, seed, fidelity, stepSeconds: 1, warmupSeconds: 0, plant: settings },
-    site,
-    initial,
-  )
+  return plantOf({ traffic, seed, fidelity, stepSeconds, warmupSeconds: 0, plant: settings }, site, initial)
 }

@@ -106,10 +106,35 @@ describe('a report of a real run', () => {
   })
 
   test('puts every controller beside the bound where there is one', () => {
-    const bounded = backtestReport({ ...input, bound: { dollars: own.dollars / 1.25 } })
+    const bounded = backtestReport({
+      ...input,
+      bound: {
+        dollars: own.dollars / 1.25,
+        dollarsPerHour: own.dollarsPerHour / 1.25,
+        scheduleDollarsPerHour: own.dollarsPerHour / 1.2,
+        attainment: 0.99,
+        stepSeconds: 60,
+        minutes: own.minutes.dollarsPerHour.map(() => 7),
+      },
+    })
     expect(bounded.comparison[0]?.toBound).toBeCloseTo(1.25, 5)
+    expect(bounded.bound).toMatchObject({ scheduleDollarsPerHour: own.dollarsPerHour / 1.2, stepSeconds: 60 })
+    const curve = bounded.costs.find(({ controller }) => controller === 'bound')
+    expect(new Set(curve?.dollarsPerHour)).toEqual(new Set([7]))
+    // The bound's own minutes are drawn; only what is shown of it stands in the report.
+    expect(bounded.bound).not.toHaveProperty('minutes')
     expect(() => backtestReport({ ...input, ours: 'other' })).toThrow('no result of other among 2')
   })
+})
+
+test('each of the worst minutes has the reasons of the decision that was in force as it began', () => {
+  expect(own.decisions?.length).toBeGreaterThan(0)
+  expect(own.decisions?.length).toBeLessThanOrEqual(20)
+  expect(report.worstMinutes.length).toBeGreaterThan(0)
+  for (const { decided } of report.worstMinutes) {
+    expect(decided.some((text) => /^chat needs \d/.test(text))).toBe(true)
+    expect(decided.some((text) => /^h100-tp4: wanted \d+, target \d+: /.test(text))).toBe(true)
+  }
 })
 
 describe('columns', () => {
@@ -214,7 +239,11 @@ describe('the worst minutes', () => {
       (minute) => (minute === 7 ? 0.5 : minute === 3 ? 0.9 : 1),
     )
     const pools = [{ name: 'h100', gpus: 8 }]
-    const [worst, next, ...others] = worstMinutes(series, { ...input.policies, pools }, 0, 600)
+    const decisions = [
+      { minute: 7, why: { 'chat/llama-70b': ['chat needs 5.00 req/s'], 'chat/other': ['is another'] } },
+    ]
+    const set = { ...input.policies, pools }
+    const [worst, next, ...others] = worstMinutes(series, set, 0, 600, decisions)
     expect(worst).toEqual({
       at: 600 + 7 * 60,
       class: 'chat/llama-70b/chat',
@@ -230,10 +259,12 @@ describe('the worst minutes', () => {
         'h100-tp4: 3 wanted, 2 asked for',
         'pool h100 is full: 8 of 8 GPUs',
       ],
+      decided: ['chat needs 5.00 req/s'],
     })
     expect(next?.reasons).toEqual([
       'demand was as foreseen and every replica that was wanted was ready; 10 requests were in the system',
     ])
+    expect(next?.decided).toEqual([])
     expect(others).toEqual([])
   })
 

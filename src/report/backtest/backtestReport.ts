@@ -1,13 +1,13 @@
 // What the report of a backtest says, as plain JSON: everything that is shown is computed here, so that the page, the
 // JSON and the CSV cannot disagree, and whoever doubts a figure finds it.
-import type { MinuteSeries, Result, ResultSettings } from '../../backtest/result.ts'
+import type { MinuteSeries, Result, ResultBound, ResultSettings } from '../../backtest/result.ts'
 import type { PolicySet } from '../../core/policy.ts'
 import type { Planning } from '../planning.ts'
 import { type SizedBy, sizedBy } from '../sizedBy.ts'
 import { assumptions } from './assumptions.ts'
 import { type AttainmentMap, attainmentMap } from './attainmentMap.ts'
 import { bucketSeconds, means, sums } from './buckets.ts'
-import { type Bound, type Comparison, comparison } from './comparison.ts'
+import { type Comparison, comparison } from './comparison.ts'
 import { type PoolUse, poolUses } from './poolUse.ts'
 import { type Summary, summary } from './summary.ts'
 import { type WorstMinute, worstMinutes } from './worstMinutes.ts'
@@ -24,7 +24,7 @@ export interface BacktestReportInput {
   /** Controllers: the one that is reported on, and the one that stands for what runs today. */
   readonly ours: string
   readonly today?: string
-  readonly bound?: Bound
+  readonly bound?: ResultBound
   /** Plans at one instant of the traffic, by the production code. */
   readonly planning?: Planning
   /** Further assumptions, of whoever ran it: sentences without their full stops. */
@@ -40,6 +40,8 @@ export interface BacktestReport {
   readonly scored: Span
   readonly summary: Summary
   readonly comparison: readonly Comparison[]
+  /** The cheapest schedule that knows the future, where it was worked out. */
+  readonly bound?: Omit<ResultBound, 'minutes'>
   /** Columns below have one entry per bucket: means over it, null where there is no value. */
   readonly bucketSeconds: number
   /** Beginnings of the buckets, seconds since the epoch. */
@@ -114,6 +116,7 @@ export function backtestReport(input: BacktestReportInput): BacktestReport {
     scored: { from, until: epochSeconds + settings.untilSeconds, hours: scoredSeconds / 3600 },
     summary: summary(own, compared, pools, input.today, planning),
     comparison: compared,
+    ...(bound === undefined ? {} : { bound: withoutMinutes(bound) }),
     bucketSeconds: cut.bucketSeconds,
     at: Array.from({ length: buckets }, (_, bucket) => from + bucket * cut.bucketSeconds),
     classes: classColumns(own.minutes, cut),
@@ -137,19 +140,21 @@ export function backtestReport(input: BacktestReportInput): BacktestReport {
         controller,
         dollarsPerHour: means(minutes.dollarsPerHour, cut),
       })),
-      ...(bound?.dollarsPerHour === undefined
-        ? []
-        : [{ controller: 'bound', dollarsPerHour: means(bound.dollarsPerHour, cut) }]),
+      ...(bound === undefined ? [] : [{ controller: 'bound', dollarsPerHour: means(bound.minutes, cut) }]),
     ],
     attainment: own.classes.flatMap(
       ({ id }) => attainmentMap(id, own.minutes, cut.fromMinute, epochSeconds) ?? [],
     ),
     pools,
-    worstMinutes: worstMinutes(own.minutes, policies, cut.fromMinute, epochSeconds),
+    worstMinutes: worstMinutes(own.minutes, policies, cut.fromMinute, epochSeconds, own.decisions),
     ...(planning === undefined ? {} : { planning }),
     sizedBy: sizedBy(policies),
     assumptions: [...assumptions(settings), ...(input.notes ?? [])],
   }
+}
+
+function withoutMinutes({ minutes: _, ...bound }: ResultBound): Omit<ResultBound, 'minutes'> {
+  return bound
 }
 
 function classColumns(minutes: MinuteSeries, cut: Parameters<typeof means>[1]): readonly ClassColumns[] {

@@ -1,5 +1,5 @@
 // One traffic under several controllers, side by side: what each paid for which service, and how far from the bound.
-import type { ClassResult, Result } from '../../backtest/result.ts'
+import type { ClassResult, Result, ResultBound } from '../../backtest/result.ts'
 import { rounded } from '../../core/explain/alternatives.ts'
 import { missing, type Reading } from '../../core/reading.ts'
 
@@ -22,13 +22,6 @@ export interface Comparison {
   readonly scaleDowns: number
 }
 
-/** The cheapest schedule that knows the future. */
-export interface Bound {
-  readonly dollars: number
-  /** By minute from second 0 on, where the schedule is known. */
-  readonly dollarsPerHour?: readonly number[]
-}
-
 export interface ClassAttainment {
   readonly class: string
   /** Share of requests within all bounds. */
@@ -44,7 +37,7 @@ const hoursPerYear = 8760
 export function comparison(
   results: readonly Result[],
   own: Result,
-  bound: Bound | undefined,
+  bound: ResultBound | undefined,
 ): readonly Comparison[] {
   return results.map((result) => {
     const attainment = result.classes.map(classAttainment)

@@ -1,6 +1,6 @@
 // The ten minutes in which most requests broke their SLO, and what the series say about why: what was foreseen, what was
-// asked for and not yet there, what had no room. Only facts of that minute: no cause is guessed.
-import type { ClassMinutes, MinuteSeries, VariantMinutes } from '../../backtest/result.ts'
+// asked for and not yet there, what had no room, and the reasons of the decision then in force. Only facts of that minute: no cause is guessed.
+import type { ClassMinutes, MinuteDecision, MinuteSeries, VariantMinutes } from '../../backtest/result.ts'
 import { rounded } from '../../core/explain/alternatives.ts'
 import type { PolicySet } from '../../core/policy.ts'
 import { rate } from '../figures.ts'
@@ -19,6 +19,8 @@ export interface WorstMinute {
   readonly demand: number
   readonly forecast: number | null
   readonly reasons: readonly string[]
+  /** Why the decision that was in force as the minute began was as it was; empty where the rule gives no reasons. */
+  readonly decided: readonly string[]
 }
 
 const shown = 10
@@ -30,6 +32,7 @@ export function worstMinutes(
   policies: PolicySet,
   fromMinute: number,
   epochSeconds: number,
+  decisions: readonly MinuteDecision[] = [],
 ): readonly WorstMinute[] {
   const late = new Map<number, number>()
   for (const series of Object.values(classes))
@@ -47,6 +50,7 @@ export function worstMinutes(
       const [worst] = Object.entries(classes).sort(([, x], [, y]) => lateIn(y, minute) - lateIn(x, minute))
       if (worst === undefined) return []
       const [id, series] = worst
+      const decision = decisions.find((each) => each.minute === minute)
       return [
         {
           at: epochSeconds + minute * 60,
@@ -56,6 +60,7 @@ export function worstMinutes(
           demand: rounded(series.demand[minute] ?? 0),
           forecast: series.forecast[minute] ?? null,
           reasons: reasonsOf(minute, id, series, { variants, held, policies }),
+          decided: decision?.why[id.slice(0, id.lastIndexOf('/'))] ?? [],
         },
       ]
     })

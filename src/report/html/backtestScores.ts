@@ -20,7 +20,7 @@ import {
 } from './number.ts'
 import { absent, bullets, named, table } from './parts.ts'
 
-export function comparisonSection({ comparison, controller }: BacktestReport): Section {
+export function comparisonSection({ comparison, controller, bound }: BacktestReport): Section {
   return {
     id: 'comparison',
     title: 'Against other rules',
@@ -41,6 +41,7 @@ export function comparisonSection({ comparison, controller }: BacktestReport): S
       ],
       comparison.map((each) => comparisonRow(each, controller)),
     )}
+${boundNote(bound)}
 ${table(
   'Service by class',
   [
@@ -63,6 +64,12 @@ ${table(
   ),
 )}`,
   }
+}
+
+function boundNote(bound: BacktestReport['bound']): Content {
+  if (bound === undefined) return absent('The bound was not worked out: backtest --bound does.')
+  return html`<p class="note">The bound is ${number(bound.dollarsPerHour, dollarsPerHour)} an hour: less than that carries ${number(bound.attainment, share)} of the interactive
+requests with no schedule at all, by the capacity model and known rates. The dotted line below is the cheapest schedule found in whole replicas, ${number(bound.scheduleDollarsPerHour, dollarsPerHour)} an hour.</p>`
 }
 
 function comparisonRow(each: Comparison, ours: string): readonly Content[] {
@@ -137,11 +144,18 @@ function compactShare(value: number): string {
   return tenths === 100 ? '100' : tenths.toFixed(1)
 }
 
+function decided(reasons: readonly string[]): Content {
+  return reasons.length === 0
+    ? ''
+    : html`<details><summary>Decided before it</summary>${bullets(reasons)}</details>`
+}
+
 export function worstSection({ worstMinutes }: BacktestReport): Section {
   return {
     id: 'worst',
     title: 'The worst minutes',
-    about: 'Those in which most requests broke their SLO, and what was known of that minute.',
+    about:
+      'Those in which most requests broke their SLO, what was known of that minute, and why the decision in force as it began was as it was.',
     body:
       worstMinutes.length === 0
         ? absent('No request broke its SLO.')
@@ -163,7 +177,7 @@ export function worstSection({ worstMinutes }: BacktestReport): Section {
               number(each.attainment, share),
               number(each.demand, requestRate),
               number(each.forecast, requestRate),
-              bullets(each.reasons),
+              html`${bullets(each.reasons)}${decided(each.decided)}`,
             ]),
           ),
   }
