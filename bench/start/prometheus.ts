@@ -4,6 +4,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { parentPort, Worker, workerData } from 'node:worker_threads'
+import { targetsQuery } from '../../src/core/observe/ownSeries.ts'
 import { demandOnly, queryPlan } from '../../src/core/observe/queries.ts'
 import { type Part, partLabel, type SeriesQuery, workloadLabel } from '../../src/core/observe/series.ts'
 import type { PolicySet } from '../../src/core/policy.ts'
@@ -82,8 +83,14 @@ function answering(policies: PolicySet): { readonly server: Server; readonly ser
     const range = request.url?.endsWith('query_range') === true
     const [from, until] = range ? [form.get('start'), form.get('end')] : [form.get('time'), form.get('time')]
     const span = { from: Number(from), until: Number(until), stepSeconds: Number(form.get('step') ?? 1) }
-    const query = known.get(form.get('query') ?? '')
-    const result = query === undefined ? '' : seriesOf(policies, query, range ? span : span.from)
+    const asked = form.get('query') ?? ''
+    const query = known.get(asked)
+    const result =
+      query !== undefined
+        ? seriesOf(policies, query, range ? span : span.from)
+        : asked === targetsQuery({})
+          ? targetSeries(policies, span.from)
+          : ''
     const text = `{"status":"success","data":{"resultType":"${range ? 'matrix' : 'vector'}","result":[${result}]}}`
     response.setHeader('content-type', 'application/json').end(text)
     queries += 1
@@ -132,6 +139,23 @@ function seriesOf({ policies }: PolicySet, query: SeriesQuery, when: Span | numb
     }
   }
   return series.join(',')
+}
+
+/** What servers emitted, where they are scraped as deploy/ has it. */
+function targetSeries({ policies }: PolicySet, at: number): string {
+  return policies
+    .flatMap(({ namespace, name, variants }) =>
+      variants.map((variant) => {
+        const labels = {
+          namespace: 'mixscaler',
+          exported_namespace: namespace,
+          policy: name,
+          variant: variant.name,
+        }
+        return `{"metric":${JSON.stringify(labels)},"value":[${at},"${Math.max(1, variant.replicas.min)}"]}`
+      }),
+    )
+    .join(',')
 }
 
 function extraLabels({ id }: SeriesQuery, part: Part): readonly Readonly<Record<string, string>>[] {

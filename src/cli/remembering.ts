@@ -1,8 +1,9 @@
 // How serve and plan come to know what they would know had they always run: the same past, read back in the same way,
 // so that both take the same decision. What is lost is said; it never keeps a command from going on.
 import { emptyState, type State } from '../core/state.ts'
-import { type CatchUpOptions, catchUp, type PastPorts, type Question } from '../loop/catchUp.ts'
+import { catchUp, type Question } from '../loop/catchUp.ts'
 import type { Clock } from '../loop/clock.ts'
+import type { CatchUpOptions, PastPorts } from '../loop/readPast.ts'
 import { breather } from './breather.ts'
 import type { Eyes } from './observing.ts'
 

@@ -1,9 +1,9 @@
 // What can be known about one policy at this instant: which variants can be seen, what their classes ask for,
 // and what a replica carries. A variant that cannot be seen leaves the plan together with its traffic.
 import type { CapacityMemo } from './capacity/memo.ts'
-import { arrivingNow, type Burstiness, burstiness } from './demand/burst.ts'
+import { type Burstiness, burstsOf } from './demand/burst.ts'
 import type { ClassDemand } from './demand/demand.ts'
-import { type IdleMemory, keepsOne, proveIdle } from './demand/idle.ts'
+import { type IdleMemory, isBusy, keepsOne, proveIdle } from './demand/idle.ts'
 import type { ClassShape } from './demand/shape.ts'
 import type { TolerantDemand } from './demand/tolerant.ts'
 import { type Ahead, lookAhead } from './forecast/ahead.ts'
@@ -62,7 +62,7 @@ export function look(
   const policy = withBounds(stated, calendar)
   const { variants, unseen, shapes, demand } = readDemand(policy, state, observation)
   const shapeOf = (trafficClass: TrafficClass) => (shapes.get(trafficClass) as ClassShape).shape
-  const bursts = burstsOf(policy, variants, state, observation)
+  const bursts = burstsOf(policy.classes, variants, observation, ({ id }) => state.classes[id]?.burst)
   const dispersionOf = (trafficClass: TrafficClass) => bursts.get(trafficClass)?.dispersion ?? 1
   const memory = policyMemory(policy, variants, state, observation.at)
   const counts = variants.map((variant) => countsOf(variant, observation, state))
@@ -118,21 +118,6 @@ export function look(
   }
 }
 
-function burstsOf(
-  policy: ScalingPolicy,
-  variants: readonly Variant[],
-  state: State,
-  observation: Observation,
-): ReadonlyMap<TrafficClass, Burstiness> {
-  return new Map(
-    policy.classes.map((trafficClass) => {
-      const rate = arrivingNow(trafficClass, variants, observation)
-      const before = state.classes[trafficClass.id]?.burst
-      return [trafficClass, burstiness(trafficClass, rate, before, observation.at)]
-    }),
-  )
-}
-
 function times(ahead: Reading<Ahead>, factor: number): Reading<Ahead> {
   if (factor === 1 || isMissing(ahead)) return ahead
   const { expected, atQuantile } = ahead.forecast
@@ -140,10 +125,6 @@ function times(ahead: Reading<Ahead>, factor: number): Reading<Ahead> {
     ...ahead,
     forecast: { ...ahead.forecast, expected: factor * expected, atQuantile: factor * atQuantile },
   }
-}
-
-function isBusy(demand: ClassDemand | undefined): boolean {
-  return demand !== undefined && demand.requestsPerSecond !== 0
 }
 
 function sorted(

@@ -50,7 +50,7 @@ export function rangeAnswer(body: string): RangeAnswer {
   if (data['resultType'] !== 'matrix') throw bad(`resultType is ${show(data['resultType'])}, not a matrix`)
   const series = distinct(result, 'values').map(({ labels, values }) => ({
     labels,
-    samples: values.map((pair, index) => sample(list(pair, `sample ${index}`))),
+    samples: values.map((pair, index) => sample(Array.isArray(pair) ? pair : list(pair, `sample ${index}`))),
   }))
   return { series, warnings }
 }

@@ -4,7 +4,7 @@ import type { Observation, ReplicaCounts } from '../core/observation.ts'
 import { classQueries } from '../core/observe/classQueries.ts'
 import type { Answers } from '../core/observe/deal.ts'
 import { addTo, groupBy } from '../core/observe/group.ts'
-import { type ObserveContext, observe } from '../core/observe/observe.ts'
+import { mapping, type ObserveContext, observe } from '../core/observe/observe.ts'
 import { emittedTargets, recordedReplicas, replicasQuery, targetsQuery } from '../core/observe/ownSeries.ts'
 import {
   defaultObserveOptions,
@@ -191,10 +191,11 @@ export function prometheusObserver(
       query,
       answers: answersByInstant(answer, span),
     }))
+    const map = mapping(policies, plan)
     const past: Observation[] = []
     for (const [index, at] of instantsOf(span).entries()) {
       past.push(
-        observe(policies, plan, new Map(byQuery.map(([id, rows]) => [id, rowsAnswer(rows, index)])), {
+        map(new Map(byQuery.map(([id, rows]) => [id, rowsAnswer(rows, index)])), {
           at,
           classAnswers: byClass.map(({ query, answers }) => ({ query, answer: answers(index) })),
         }),

@@ -59,6 +59,21 @@ export function burstiness(
   return { memory, dispersion: step, untrusted }
 }
 
+/** Of each class, with this instant's arrivals. */
+export function burstsOf(
+  classes: readonly TrafficClass[],
+  seen: readonly Variant[],
+  observation: Observation,
+  before: (trafficClass: TrafficClass) => BurstMemory | undefined,
+): ReadonlyMap<TrafficClass, Burstiness> {
+  return new Map(
+    classes.map((trafficClass) => {
+      const rate = arrivingNow(trafficClass, seen, observation)
+      return [trafficClass, burstiness(trafficClass, rate, before(trafficClass), observation.at)]
+    }),
+  )
+}
+
 /** What tells of a class's arrivals over seconds: its gateway, or the first tokens of the engines it enters. */
 export function arrivingNow(
   trafficClass: TrafficClass,

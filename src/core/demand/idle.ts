@@ -33,6 +33,11 @@ export function proveIdle(
   return { since: continues ? before.since : at, at }
 }
 
+/** Whether something of a class arrives, as far as is known. */
+export function isBusy(demand: { readonly requestsPerSecond: Reading } | undefined): boolean {
+  return demand !== undefined && demand.requestsPerSecond !== 0
+}
+
 /** Why a class keeps a replica although nothing arrives; undefined where it may have none. */
 export type KeepsOne = 'blindAtZero' | 'notProven'
 

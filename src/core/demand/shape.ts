@@ -65,13 +65,18 @@ function observedShape(
   }
 }
 
+/** Worked out once: days of the past are read before any length is known. */
 function assumedShape({ assumedShape: assumed }: TrafficClass): Shape {
-  return {
+  const shape = assumedShapes.get(assumed) ?? {
     promptTokens: assumedLengths(assumed.promptTokens),
     outputTokens: assumedLengths(assumed.outputTokens),
     prefixHitRate: 0,
   }
+  assumedShapes.set(assumed, shape)
+  return shape
 }
+
+const assumedShapes = new WeakMap<TrafficClass['assumedShape'], Shape>()
 
 function differs(now: Shape, then: Shape): boolean {
   const moved = (x: number, y: number): boolean => Math.abs(x - y) > materialChange * Math.max(x, y)

@@ -105,7 +105,7 @@ export function advance(
 export function forecast(memory: ForecastMemory, quantile: number, season: Season | undefined): Forecast {
   const { horizonSeconds, requestsPerSecond, errors, highest } = memory
   const perHorizon = errorsPerHorizon(horizonSeconds)
-  const change = expectedChange(memory, season)
+  const change = expectedChange(memory, opinionsOf(memory, featuresOf(memory, season)))
   const most = mostAboveHighest * highest
   const experience = experienceOf(errors, perHorizon)
   const provisional = experience < 1 ? sinceForecasts(memory) : 0
@@ -144,12 +144,14 @@ function noLessons(horizonSeconds: number, requestsPerSecond: number): Lessons {
 }
 
 function recorded(memory: ForecastMemory, season: Season | undefined): ForecastMemory {
+  const x = featuresOf(memory, season)
+  const opinions = opinionsOf(memory, x)
   const open: OpenForecast = {
     at: memory.at,
     y: memory.levels.y,
-    features: featuresOf(memory, season),
-    opinions: opinionsOf(memory, season),
-    change: expectedChange(memory, season),
+    features: x,
+    opinions,
+    change: expectedChange(memory, opinions),
   }
   return { ...memory, open: [...memory.open, open], openedAt: memory.at }
 }
@@ -174,17 +176,16 @@ function sinceForecasts({ open, at, levels, horizonSeconds, requestsPerSecond }:
 }
 
 /** Of y until the horizon; the experts are believed in proportion to the experience there is. */
-function expectedChange(memory: ForecastMemory, season: Season | undefined): number {
-  const { errors, losses, horizonSeconds } = memory
+function expectedChange({ errors, losses, horizonSeconds }: ForecastMemory, opinions: Opinions): number {
   const experience = experienceOf(errors, errorsPerHorizon(horizonSeconds))
-  return experience * mixed(losses, opinionsOf(memory, season), horizonSeconds)
+  return experience * mixed(losses, opinions, horizonSeconds)
 }
 
-function opinionsOf(memory: ForecastMemory, season: Season | undefined): Opinions {
+function opinionsOf({ levels, fit }: ForecastMemory, x: readonly number[]): Opinions {
   return {
     last: 0,
-    smooth: within(largestChange, memory.levels.smooth - memory.levels.y),
-    linear: within(largestChange, evaluate(memory.fit, featuresOf(memory, season))),
+    smooth: within(largestChange, levels.smooth - levels.y),
+    linear: within(largestChange, evaluate(fit, x)),
   }
 }
 

@@ -65,8 +65,20 @@ function seasonal(season: Season, at: number): number | undefined {
     : before + (position - slot) * (after - before)
 }
 
-/** What earlier days say of a slot; the day itself is left out, or a forecast would be judged by what it came from. */
+/**
+ * What earlier days say of a slot; the day itself is left out, or a forecast would be judged by what it came from. All of
+ * the instants of a slot ask for the same: it is worked out once for the runs that it follows from.
+ */
 function usual({ runs }: Season, slot: number): number | undefined {
+  const known = usualOf.get(runs) ?? new Map<number, number | undefined>()
+  usualOf.set(runs, known)
+  if (!known.has(slot)) known.set(slot, usualIn(runs, slot))
+  return known.get(slot)
+}
+
+const usualOf = new WeakMap<readonly Run[], Map<number, number | undefined>>()
+
+function usualIn(runs: readonly Run[], slot: number): number | undefined {
   const days: { readonly y: number; readonly weight: number }[] = []
   for (let ago = 1; ago <= seasonDays; ago++) {
     const y = meanOf(runs, slot - ago * slotsPerDay)

@@ -70,8 +70,11 @@ export function claimsOf({ policies }: PolicySet, workload: WorkloadSource): Cla
   }
 }
 
-/** Who claims a row, whatever its model. Rows come by the ten thousand: no key is built for any of them. */
-export function claimantsIn(claims: readonly Claim[]): (row: Row) => readonly Claim[] {
+/** Who claims a row, whatever its model. */
+export type Claimants = (row: Row) => readonly Claim[]
+
+/** Rows come by the ten thousand: no key is built for any of them. */
+export function claimantsIn(claims: readonly Claim[]): Claimants {
   const index = mapped(
     groupBy(claims, ({ label }) => label),
     (ofLabel) =>

@@ -10,8 +10,9 @@ import type {
 } from '../observation.ts'
 import type { ClassId, PolicySet, VariantId } from '../policy.ts'
 import { isMissing, missing, type Reading } from '../reading.ts'
+import { type Claimants, claimantsIn } from './claims.ts'
 import { type ClassAnswer, classSignals, classWarnings } from './classQueries.ts'
-import { type Answers, deal } from './deal.ts'
+import { type Answers, type Dealt, dealer } from './deal.ts'
 import { gatewaySignals } from './gatewaySignals.ts'
 import { kvTokensOf, kvUsageOf } from './kvCache.ts'
 import type { QueryPlan } from './queries.ts'
@@ -36,14 +37,35 @@ export interface ObserveContext {
 }
 
 export function observe(
-  { policies }: PolicySet,
+  policies: PolicySet,
   plan: QueryPlan,
   answers: Answers,
   context: ObserveContext,
 ): Observation {
-  const dealt = deal(plan.claims, answers)
+  return mapping(policies, plan)(answers, context)
+}
+
+/** `observe` for many instants: who claims which series is found once. */
+export function mapping(
+  { policies }: PolicySet,
+  plan: QueryPlan,
+): (answers: Answers, context: ObserveContext) => Observation {
+  const claimants = claimantsIn(plan.claims)
+  const deal = dealer(claimants)
+  const ids = policies.flatMap((policy) => policy.variants.map(({ id }) => id))
+  return (answers, context) => mapped(plan, ids, claimants, deal(answers), answers, context)
+}
+
+function mapped(
+  plan: QueryPlan,
+  ids: readonly VariantId[],
+  claimants: Claimants,
+  dealt: Dealt,
+  answers: Answers,
+  context: ObserveContext,
+): Observation {
   const variants: Record<VariantId, VariantSignals> = {}
-  for (const { id } of policies.flatMap((policy) => policy.variants)) {
+  for (const id of ids) {
     const counts = context.replicas?.[id]
     variants[id] = signalsOf(sightOf(id, dealt, plan, context.at, counts), counts, plan)
   }
@@ -58,7 +80,7 @@ export function observe(
     pools: context.pools ?? {},
     ...(context.pauses === undefined ? {} : { pauses: context.pauses }),
     warnings: [
-      ...warningsAbout(plan, answers, variants),
+      ...warningsAbout(plan, answers, variants, claimants),
       ...classWarnings(context.classAnswers),
       ...(context.clusterWarnings ?? []),
       ...(context.backendWarnings ?? []),
@@ -71,50 +93,39 @@ function signalsOf(
   counts: Reading<ReplicaCounts> | undefined,
   { rateWindowSeconds }: QueryPlan,
 ): VariantSignals {
-  const reporting = sight.sum(always('presence', 'replicas', 'replicas that report'))
-  const kvConfig = sight.rows(sometimes('kvConfig', 'engines', 'cache_config_info'))
+  const reporting = sight.sum(told.reporting)
+  const kvConfig = sight.rows(told.kvConfig)
   return {
     replicas: counts === undefined || isMissing(counts) ? counted(reporting) : counts,
     reporting,
-    running: sight.sum(always('gauges', 'running', 'running requests')),
-    waiting: sight.sum(always('gauges', 'waiting', 'waiting requests')),
-    inSystemGrowthPerSecond: plus(
-      sight.sum(slope('growth', 'running', 'growth of running requests')),
-      sight.sum(slope('growth', 'waiting', 'growth of waiting requests')),
-    ),
-    completionsPerSecond: sight.sum(always('counters', 'completions', 'finished requests')),
-    generationTokensPerSecond: sight.sum(always('counters', 'generationTokens', 'generated tokens')),
-    preemptionsPerSecond: sight.sum(always('counters', 'preemptions', 'preemptions')),
+    running: sight.sum(told.running),
+    waiting: sight.sum(told.waiting),
+    inSystemGrowthPerSecond: plus(sight.sum(told.runningGrowth), sight.sum(told.waitingGrowth)),
+    completionsPerSecond: sight.sum(told.completions),
+    generationTokensPerSecond: sight.sum(told.generationTokens),
+    preemptionsPerSecond: sight.sum(told.preemptions),
     promptTokens: sight.histogram('promptTokens', 'prompt lengths'),
     outputTokens: sight.histogram('outputTokens', 'output lengths'),
     ttft: sight.histogram('ttft', 'TTFT'),
     itl: sight.histogram('itl', 'ITL'),
     tpot: sight.histogram('itl', 'TPOT', 'some', 'tpot/'),
     typicalEngine: typicalEngine(sight),
-    prefixHitRate: share(
-      sight.sum(sometimes('counters', 'prefixHits', 'prefix cache hits')),
-      sight.sum(sometimes('counters', 'prefixQueries', 'prefix cache queries')),
-      'prefix cache queries',
-    ),
-    kvUsage: kvUsageOf(
-      sight.sum(sometimes('gauges', 'kvUsage', 'KV cache usage')),
-      sight.sum(sometimes('gauges', 'kvEngines', 'KV cache usage')),
-    ),
+    prefixHitRate: share(sight.sum(told.prefixHits), sight.sum(told.prefixQueries), 'prefix cache queries'),
+    kvUsage: kvUsageOf(sight.sum(told.kvUsage), sight.sum(told.kvEngines)),
     kvTokensPerReplica: isMissing(kvConfig) ? kvConfig : kvTokensOf(kvConfig, reporting),
     arrivingNow: shortRate(
       rateWindowSeconds,
-      (part) => sight.sum(always('counters', part, 'first tokens')),
-      (part) => sight.most(always('counters', part, 'first tokens')),
+      (part) => sight.sum(told[part]),
+      (part) => sight.most(told[part]),
     ),
   }
 }
 
 function typicalEngine(sight: Sight): Reading<TypicalEngine> {
-  const read = (query: QueryId, part: string): Reading => sight.sum(always(query, part, `typical ${query}`))
-  const gaps = read('itl', 'typicalCount')
-  const gapSeconds = read('itl', 'typicalSum')
-  const firstTokens = read('ttft', 'typicalCount')
-  const ttftSeconds = read('ttft', 'typicalSum')
+  const gaps = sight.sum(told.typicalGaps)
+  const gapSeconds = sight.sum(told.typicalGapSeconds)
+  const firstTokens = sight.sum(told.typicalFirstTokens)
+  const ttftSeconds = sight.sum(told.typicalTtftSeconds)
   if (isMissing(gaps)) return gaps
   if (isMissing(gapSeconds)) return gapSeconds
   if (isMissing(firstTokens)) return firstTokens
@@ -138,6 +149,31 @@ function sometimes(query: QueryId, part: string, name: string): Signal {
 function slope(query: QueryId, part: string, name: string): Signal {
   return { query, part, name, reportedBy: 'everyVersion', range: 'any' }
 }
+
+/** What is read of each variant, besides its histograms. */
+const told = {
+  reporting: always('presence', 'replicas', 'replicas that report'),
+  kvConfig: sometimes('kvConfig', 'engines', 'cache_config_info'),
+  running: always('gauges', 'running', 'running requests'),
+  waiting: always('gauges', 'waiting', 'waiting requests'),
+  runningGrowth: slope('growth', 'running', 'growth of running requests'),
+  waitingGrowth: slope('growth', 'waiting', 'growth of waiting requests'),
+  completions: always('counters', 'completions', 'finished requests'),
+  generationTokens: always('counters', 'generationTokens', 'generated tokens'),
+  preemptions: always('counters', 'preemptions', 'preemptions'),
+  prefixHits: sometimes('counters', 'prefixHits', 'prefix cache hits'),
+  prefixQueries: sometimes('counters', 'prefixQueries', 'prefix cache queries'),
+  kvUsage: sometimes('gauges', 'kvUsage', 'KV cache usage'),
+  kvEngines: sometimes('gauges', 'kvEngines', 'KV cache usage'),
+  typicalGaps: always('itl', 'typicalCount', 'typical itl'),
+  typicalGapSeconds: always('itl', 'typicalSum', 'typical itl'),
+  typicalFirstTokens: always('ttft', 'typicalCount', 'typical ttft'),
+  typicalTtftSeconds: always('ttft', 'typicalSum', 'typical ttft'),
+  fineRate: always('counters', 'fineRate', 'first tokens'),
+  fineSamples: always('counters', 'fineSamples', 'first tokens'),
+  coarseRate: always('counters', 'coarseRate', 'first tokens'),
+  coarseSamples: always('counters', 'coarseSamples', 'first tokens'),
+} as const
 
 function counted(reporting: Reading): Reading<ReplicaCounts> {
   if (isMissing(reporting)) return reporting

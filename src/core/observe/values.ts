@@ -10,6 +10,9 @@ export type Range = 'nonNegative' | 'any'
 
 /** The sum of the rows' values, whatever order they come in; `name` is for people. */
 export function total(rows: readonly Row[], name: string, range: Range): Reading {
+  const [only] = rows
+  if (rows.length === 1 && only !== undefined && only.value > 0 && only.value < Number.POSITIVE_INFINITY)
+    return only.value
   let sum = 0
   // Back ends order an instant and a range differently, and floating-point sums depend on the order.
   const values = rows.map(({ value }) => value)

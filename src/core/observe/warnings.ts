@@ -3,7 +3,7 @@
 import type { VariantSignals } from '../observation.ts'
 import type { VariantId } from '../policy.ts'
 import { isMissing, type Reading } from '../reading.ts'
-import { type Claim, claimantsIn, isServed } from './claims.ts'
+import { type Claim, type Claimants, isServed } from './claims.ts'
 import { addTo, groupBy, mapped } from './group.ts'
 import type { QueryPlan } from './queries.ts'
 import { type Answer, labelOf, type QueryId, type Row, workloadLabel } from './series.ts'
@@ -14,10 +14,10 @@ export function warningsAbout(
   plan: QueryPlan,
   answers: ReadonlyMap<QueryId, Answer>,
   variants: Readonly<Record<VariantId, VariantSignals>>,
+  claimants: Claimants,
 ): readonly string[] {
   const inventory = rowsOf(answers, 'inventory')
   const doubled = rowsOf(answers, 'doubled').filter(({ value }) => value > 1)
-  const claimants = claimantsIn(plan.claims)
   const strangers = strangerModels(inventory, claimants)
   const found = [
     ...[...plan.unusable].map(([id, problem]) => `variant ${id} cannot be recognised: ${problem}`),
@@ -32,8 +32,6 @@ export function warningsAbout(
   if (unique.length <= mostWarnings) return unique
   return [...unique.slice(0, mostWarnings), `and ${unique.length - mostWarnings} more`]
 }
-
-type Claimants = (row: Row) => readonly Claim[]
 
 /** Models that a claim's pods report and its policy does not serve. */
 function strangerModels(

@@ -1,0 +1,274 @@
+// The past read back by a server that knows nothing: days of demand come on the coarse grid of history, the last minutes on
+// the grid of ticks, the last decisions through `decide` itself. What cannot be read back is said, and costs precision.
+import type { Decided } from '../core/decide.ts'
+import {
+  enterDemand,
+  enterPattern,
+  historyGridSeconds,
+  historyWindow,
+  seasonGridSeconds,
+} from '../core/forecast/history.ts'
+import { learn, learnHold, learnTick } from '../core/learn.ts'
+import type { Observation } from '../core/observation.ts'
+import type { Behavior, PolicySet, ScalingPolicy, VariantId } from '../core/policy.ts'
+import { instantsOf, type Span } from '../core/span.ts'
+import { holdReachSeconds } from '../core/stabilize/hold.ts'
+import { emptyState, type State } from '../core/state.ts'
+import { type Clock, withDeadline } from './clock.ts'
+import { inParts, type ObservePast, type PastSignals } from './pastParts.ts'
+
+export interface PastPorts {
+  readonly clock: Clock
+  readonly observe: ObservePast
+  /** The targets that were emitted at an instant, as far as they were recorded. */
+  readonly targets: (
+    policies: PolicySet,
+    at: number,
+    signal: AbortSignal,
+  ) => Promise<Readonly<Record<VariantId, number>>>
+  readonly decide: (policies: PolicySet, state: State, observation: Observation) => Promise<Decided>
+  /** Lets what waits run, where it is its turn: thousands of instants are learnt in between. */
+  readonly pause: () => Promise<void>
+  readonly progress: (text: string) => void
+}
+
+export interface CatchUpOptions {
+  readonly intervalSeconds: number
+  /** After so long the decision is taken with what is known by then. */
+  readonly limitSeconds: number
+}
+
+/** The state before the tick after `previous`. */
+export type ReadPast = (policies: PolicySet, previous: number, signal: AbortSignal) => Promise<CaughtUp>
+
+export interface CaughtUp {
+  readonly state: State
+  /** Sentences about what could not be read back. */
+  readonly lost: readonly string[]
+}
+
+/** Shapes are read anew every five minutes; by then nothing of an older one is left. */
+const shapeSeconds = 420
+
+/** Twenty minutes of arrivals over seconds, and up to five more since their index of dispersion was chosen. */
+const burstSeconds = 1500
+
+/** The decisions that are replayed at most, at least and beyond the longest window that they look back. */
+const mostTicks = 240
+const fewestTicks = 8
+const beyondSeconds = 60
+
+/** A peak that may be noise is planned for so long. */
+const latestSeconds = 3600
+
+/** What one instant of the past teaches. */
+type Lesson = (policies: PolicySet, state: State, observation: Observation) => State
+
+const pattern: Lesson = (policies, state, observation) => learn(policies, state, observation, enterPattern)
+const minutes: Lesson = (policies, state, observation) => learn(policies, state, observation, enterDemand)
+const lastTicks: Lesson = learnTick
+const ticks: Lesson = (policies, state, observation) => learnHold(policies, state, observation, enterDemand)
+
+/** Changed as it goes, so that what was learnt before a failure counts. */
+interface SoFar {
+  state: State
+}
+
+/** The state before the tick after `previous`, from the past alone. */
+export async function readPast(
+  policies: PolicySet,
+  previous: number,
+  ports: PastPorts,
+  options: CatchUpOptions,
+  signal: AbortSignal,
+): Promise<CaughtUp> {
+  const step = options.intervalSeconds
+  const decideFrom = previous - (replayTicks(policies, step) - 1) * step
+  const shapesFrom = Math.min(decideFrom, Math.floor((previous - shapeSeconds) / step) * step)
+  const holdFrom = Math.min(shapesFrom, Math.floor((previous - holdReachSeconds) / step) * step)
+  const history = await bounded(emptyState, 'the history of demand', ports, options, signal, (so, ended) =>
+    learnHistory(policies, so, holdFrom, step, ports, ended),
+  )
+  const last = await bounded(history.state, 'the last minutes', ports, options, signal, async (so, ended) => {
+    const hold = { from: holdFrom, until: shapesFrom - step, stepSeconds: step }
+    await learnSpan(policies, so, hold, 'demand', ticks, ports, ended)
+    const { from, targets } = await firstDecided(policies, previous, decideFrom, step, ports, ended)
+    so.state = withTargets(so.state, targets, from)
+    const seen = { from: shapesFrom, until: from - step, stepSeconds: step }
+    await learnSpan(policies, so, seen, 'all', lastTicks, ports, ended)
+    await replay(policies, so, { from, until: previous, stepSeconds: step }, ports, ended)
+  })
+  return { state: last.state, lost: [...history.lost, ...last.lost] }
+}
+
+/** What the first decision needs most, read within moments whatever the fleet's size: the last targets, the demand of the last hour, and of the hold every tick. */
+export async function readLatest(
+  policies: PolicySet,
+  previous: number,
+  ports: PastPorts,
+  options: CatchUpOptions,
+  signal: AbortSignal,
+): Promise<CaughtUp> {
+  const step = options.intervalSeconds
+  const minute = gridOf(historyGridSeconds, step)
+  const from = previous - (ticksOf(policies, step, heldSeconds) - 1) * step
+  return bounded(emptyState, 'the last hour', ports, options, signal, async (so, ended) => {
+    so.state = withTargets(so.state, await ports.targets(policies, previous, ended), previous)
+    const hour = between(previous - latestSeconds, from, minute)
+    await learnSpan(policies, so, hour, 'demand', ticks, ports, ended)
+    const hold = { from, until: previous, stepSeconds: step }
+    await learnSpan(policies, so, hold, 'demand', ticks, ports, ended)
+  })
+}
+
+/**
+ * The first tick whose decision is repeated, and the targets that were emitted before it. Where all of them were recorded, a
+ * target that was not backed by a plan since is the oldest thing that a decision still rests on; else what is long gone is decided anew.
+ */
+async function firstDecided(
+  policies: PolicySet,
+  previous: number,
+  longAgo: number,
+  step: number,
+  ports: PastPorts,
+  signal: AbortSignal,
+): Promise<{ readonly from: number; readonly targets: Readonly<Record<VariantId, number>> }> {
+  if (policies.policies.every(remembersNoPlan)) {
+    const from = Math.max(longAgo, previous - (ticksOf(policies, step, backedSeconds) - 1) * step)
+    const targets = await ports.targets(policies, from, signal)
+    const all = policies.policies.flatMap(({ variants }) => variants)
+    if (all.every(({ id }) => targets[id] !== undefined)) return { from, targets }
+  }
+  return { from: longAgo, targets: await ports.targets(policies, longAgo, signal) }
+}
+
+/** What is left of work that states no backlog follows from what each plan carried of it. */
+function remembersNoPlan({ classes }: ScalingPolicy): boolean {
+  return classes.every(
+    ({ serviceLevel, demand }) => serviceLevel.kind === 'interactive' || demand.kind === 'engine',
+  )
+}
+
+async function learnHistory(
+  policies: PolicySet,
+  so: SoFar,
+  until: number,
+  intervalSeconds: number,
+  ports: PastPorts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { learntFrom, seasonFrom } = historyWindow(until)
+  const season = gridOf(seasonGridSeconds, intervalSeconds)
+  const minute = gridOf(historyGridSeconds, intervalSeconds)
+  await learnSpan(policies, so, between(seasonFrom, learntFrom, season), 'demand', pattern, ports, signal)
+  await learnSpan(policies, so, between(learntFrom, until, minute), 'demand', minutes, ports, signal)
+}
+
+async function learnSpan(
+  policies: PolicySet,
+  so: SoFar,
+  span: Span,
+  signals: PastSignals,
+  lesson: Lesson,
+  ports: PastPorts,
+  signal: AbortSignal,
+): Promise<void> {
+  const total = instantsOf(span).length
+  let learnt = 0
+  for await (const observations of inParts(policies, span, signals, ports.observe, signal)) {
+    for (const observation of observations) {
+      so.state = lesson(policies, so.state, observation)
+      await ports.pause()
+      signal.throwIfAborted()
+    }
+    learnt += observations.length
+    const upTo = new Date((observations.at(-1)?.at ?? span.until) * 1000)
+    ports.progress(`history: ${learnt} of ${total} instants, up to ${upTo.toISOString()}`)
+  }
+}
+
+export async function replay(
+  policies: PolicySet,
+  so: SoFar,
+  span: Span,
+  ports: PastPorts,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const observations of inParts(policies, span, 'all', ports.observe, signal)) {
+    for (const observation of observations) {
+      const { state } = await ports.decide(policies, so.state, observation)
+      signal.throwIfAborted()
+      so.state = state
+    }
+  }
+}
+
+/** Work that may end early, by failing or by taking too long: then what it came to counts, and what is lost is said. */
+export async function bounded(
+  state: State,
+  what: string,
+  { clock }: PastPorts,
+  { limitSeconds }: CatchUpOptions,
+  signal: AbortSignal,
+  work: (so: SoFar, signal: AbortSignal) => Promise<void>,
+): Promise<CaughtUp> {
+  const so: SoFar = { state }
+  try {
+    await withDeadline(clock, 'reading back', limitSeconds, signal, (ended) => work(so, ended))
+    return { state: so.state, lost: [] }
+  } catch (error) {
+    signal.throwIfAborted()
+    const why = error instanceof Error ? error.message : String(error)
+    return { state: so.state, lost: [`${what}: ${why}`] }
+  }
+}
+
+function withTargets(state: State, targets: Readonly<Record<VariantId, number>>, at: number): State {
+  const variants = Object.fromEntries(
+    Object.entries(targets).map(([id, target]) => [id, { target, plannedAt: at }]),
+  )
+  return { ...state, variants: { ...state.variants, ...variants } }
+}
+
+/** How many decisions to replay: past the hold and the staleness budget nothing of an older one is left. */
+export function replayTicks(policies: PolicySet, intervalSeconds: number): number {
+  return ticksOf(policies, intervalSeconds, ({ scaleDownHoldSeconds, zero, ...behavior }) =>
+    Math.max(scaleDownHoldSeconds, backedSeconds(behavior), zero.afterSeconds, burstSeconds),
+  )
+}
+
+/** So long a peak is planned for, whatever came after it. */
+function heldSeconds({ scaleDownHoldSeconds }: Behavior): number {
+  return scaleDownHoldSeconds
+}
+
+/** So long a target stands without a plan. */
+function backedSeconds({ stalenessBudgetSeconds }: Pick<Behavior, 'stalenessBudgetSeconds'>): number {
+  return stalenessBudgetSeconds
+}
+
+function ticksOf(
+  { policies }: PolicySet,
+  intervalSeconds: number,
+  windowSeconds: (behavior: Behavior) => number,
+): number {
+  const longest = Math.max(0, ...policies.map(({ behavior }) => windowSeconds(behavior)))
+  return Math.min(mostTicks, Math.max(fewestTicks, Math.ceil((longest + beyondSeconds) / intervalSeconds)))
+}
+
+/** Of the instants of a history's grid, those that ticks meet. */
+function gridOf(gridSeconds: number, intervalSeconds: number): number {
+  for (let step = gridSeconds; step <= 100 * gridSeconds; step += gridSeconds) {
+    if (Math.abs(step / intervalSeconds - Math.round(step / intervalSeconds)) < 1e-9) return step
+  }
+  return gridSeconds
+}
+
+/** The instants of a grid since `from` and before `until`. */
+function between(from: number, until: number, stepSeconds: number): Span {
+  return {
+    from: Math.ceil(from / stepSeconds) * stepSeconds,
+    until: (Math.ceil(until / stepSeconds) - 1) * stepSeconds,
+    stepSeconds,
+  }
+}
