@@ -3,14 +3,20 @@
 import { hostname } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Decision } from '../core/decision.ts'
-import type { Observation } from '../core/observation.ts'
+import type { Observation, Pause, ReplicaCounts } from '../core/observation.ts'
 import { withReplicas } from '../core/observe/ownSeries.ts'
 import type { ObserveOptions } from '../core/observe/queries.ts'
-import type { PolicySet } from '../core/policy.ts'
+import type { PolicySet, VariantId } from '../core/policy.ts'
+import type { Reading } from '../core/reading.ts'
 import type { ReplicaReader } from '../kubernetes/reader.ts'
 import type { PastPorts } from '../loop/readPast.ts'
 import { type PrometheusClient, type PrometheusOptions, prometheusClient } from '../prometheus/client.ts'
-import { ownPast, prometheusObserver, type QueryReport } from '../prometheus/observer.ts'
+import {
+  ownPast,
+  type PrometheusObserver,
+  prometheusObserver,
+  type QueryReport,
+} from '../prometheus/observer.ts'
 import { breather } from './breather.ts'
 import type { Flags, Terminal, Values } from './command.ts'
 import { usageError } from './exit.ts'
@@ -111,12 +117,32 @@ export const observingFlags = {
   },
 } as const satisfies Flags
 
+/** What is read of the past: by the server itself, or by a thread of its own. */
+interface PastEyes {
+  /** What `observe` would have seen, in a cluster that is now so. Rejects where that cannot be told. */
+  readonly observePast: (
+    cluster: ClusterNow | undefined,
+    ...past: Parameters<PastPorts['observe']>
+  ) => ReturnType<PastPorts['observe']>
+  readonly targets: PastPorts['targets']
+}
+
+/** What Kubernetes tells of now, and no series of then. Absent without access to it. */
+export interface ClusterNow {
+  readonly replicas: Readonly<Record<VariantId, Reading<ReplicaCounts>>>
+  readonly pools: Readonly<Record<string, Reading>>
+  readonly pauses: Readonly<Record<VariantId, Pause>>
+}
+
 export interface Eyes {
+  /** What they were opened with. */
+  readonly values: Values<typeof observingFlags>
   /** Rejects where nothing could be seen: no query was answered, or the signal aborted. */
   readonly observe: (policies: PolicySet, at: number, signal: AbortSignal) => Promise<Observation>
   /** What `observe` would have seen. Rejects where that cannot be told. */
   readonly observePast: PastPorts['observe']
   readonly targets: PastPorts['targets']
+  readonly clusterNow: (policies: PolicySet) => Promise<ClusterNow | undefined>
   /** Whether the past is to be read at all. */
   readonly history: 'auto' | 'off'
   /** Tells the cluster, where Events are to be written. Waits for nothing. */
@@ -150,18 +176,18 @@ export function openEyes(values: Values<typeof observingFlags>, ports: EyesPorts
   let reader: Promise<ReplicaReader | undefined> | undefined
   let opened: ReplicaReader | undefined
   let round: Round = { answered: 0 }
-  const options = observeOptionsOf(values)
-  const own = ownPast(client, options.matchers)
-  const observer = prometheusObserver(client, {
-    ...options,
-    pause: breather(),
-    onQuery: (report) => {
-      if (report.outcome === 'answered') round.answered += 1
-      else round.failed = report
-      queried(report)
-    },
+  const observer = observerFor(client, values, (report) => {
+    if (report.outcome === 'answered') round.answered += 1
+    else round.failed = report
+    queried(report)
   })
+  const past = pastEyes(client, observer, values)
+  const clusterNow = async (policies: PolicySet) => {
+    const cluster = await reader
+    return cluster === undefined ? undefined : clusterFacts(cluster, policies)
+  }
   return {
+    values,
     observe: async (policies, at, signal) => {
       round = { answered: 0 }
       if (kubernetes === 'auto') reader ??= openReader(policies, ports)
@@ -174,23 +200,10 @@ export function openEyes(values: Values<typeof observingFlags>, ports: EyesPorts
         throw new Error(`Prometheus answers no query: ${failed.outcome}`, { cause: failed.why })
       return observation
     },
-    observePast: async (policies, span, signals, signal) => {
-      const [past, cluster] = await Promise.all([
-        observer.observePast(policies, span, signals, signal),
-        reader,
-      ])
-      if (cluster === undefined) return past
-      const recorded = await own.replicas(span, signal)
-      const replicas = cluster.replicas(policies)
-      const pools = cluster.pools(policies)
-      const { pauses } = cluster.scaling(policies)
-      return past.map((observation, index) => ({
-        ...withReplicas(observation, recorded[index] ?? {}, replicas),
-        pools,
-        pauses,
-      }))
-    },
-    targets: (_, at, signal) => own.targets(at, signal),
+    observePast: async (policies, ...asked) =>
+      past.observePast(await clusterNow(policies), policies, ...asked),
+    targets: past.targets,
+    clusterNow,
     history: choiceFlag('history', values.history, ['auto', 'off']),
     decided: (policies, decision) => opened?.decided(policies, decision),
     close: async () => {
@@ -199,6 +212,45 @@ export function openEyes(values: Values<typeof observingFlags>, ports: EyesPorts
       cluster?.stop()
     },
   }
+}
+
+/** For the thread that reads the past. */
+export function openPastEyes(
+  values: Values<typeof observingFlags>,
+  queried: (report: QueryReport) => void,
+): PastEyes {
+  const client = prometheusClientFor(values)
+  return pastEyes(client, observerFor(client, values, queried), values)
+}
+
+function pastEyes(
+  client: PrometheusClient,
+  observer: PrometheusObserver,
+  values: Values<typeof observingFlags>,
+): PastEyes {
+  const own = ownPast(client, observeOptionsOf(values).matchers)
+  return {
+    observePast: async (cluster, policies, span, signals, signal) => {
+      const past = await observer.observePast(policies, span, signals, signal)
+      if (cluster === undefined) return past
+      const { replicas, pools, pauses } = cluster
+      const recorded = await own.replicas(span, signal)
+      return past.map((observation, index) => ({
+        ...withReplicas(observation, recorded[index] ?? {}, replicas),
+        pools,
+        pauses,
+      }))
+    },
+    targets: (_, at, signal) => own.targets(at, signal),
+  }
+}
+
+function observerFor(
+  client: PrometheusClient,
+  values: Values<typeof observingFlags>,
+  onQuery: (report: QueryReport) => void,
+): PrometheusObserver {
+  return prometheusObserver(client, { ...observeOptionsOf(values), pause: breather(), onQuery })
 }
 
 function clusterFacts(cluster: ReplicaReader, policies: PolicySet) {

@@ -1,14 +1,19 @@
 // How serve and plan come to know what they would know had they always run: the same past, read back in the same way,
 // so that both take the same decision. What is lost is said; it never keeps a command from going on.
+import type { PolicySet } from '../core/policy.ts'
 import { emptyState, type State } from '../core/state.ts'
-import { catchUp, type Question } from '../loop/catchUp.ts'
+import { catchUp, type Known, type Question } from '../loop/catchUp.ts'
 import type { Clock } from '../loop/clock.ts'
-import type { CatchUpOptions, PastPorts } from '../loop/readPast.ts'
+import type { Reading } from '../loop/pastReader.ts'
+import type { CatchUpOptions, CaughtUp, PastPorts, ReadPast } from '../loop/readPast.ts'
 import { breather } from './breather.ts'
 import type { Eyes } from './observing.ts'
 
 /** A first decision without all of the past is better than none. */
 const limitSeconds = 20
+
+/** So long the first decision waits for all of the past, before it is taken with the last hour alone. */
+const patienceSeconds = 3.5
 
 /** Progress is said once this has passed, and then as often. */
 const quietSeconds = 2
@@ -21,28 +26,110 @@ interface RememberPorts {
   readonly lost: (text: string) => void
 }
 
-export function rememberer(
-  ports: RememberPorts,
-  { intervalSeconds }: Pick<CatchUpOptions, 'intervalSeconds'>,
-): (question: Question, signal: AbortSignal) => Promise<State> {
-  const { clock, eyes } = ports
+interface PatientPorts extends RememberPorts {
+  /** Begins to read the past up to a tick, beside all else. */
+  readonly read: (policies: PolicySet, previous: number) => Promise<Reading>
+  /** Whether decisions rest on all of the past from now on. */
+  readonly rests: (on: 'allOfThePast' | 'someOfThePast') => void
+}
+
+type Remember = (question: Question, signal: AbortSignal) => Promise<State>
+
+type Interval = Pick<CatchUpOptions, 'intervalSeconds'>
+
+/** Waits for all of it. */
+export function rememberer(ports: RememberPorts, { intervalSeconds }: Interval): Remember {
   return async (question, signal) => {
-    if (eyes.history === 'off') return question.known?.state ?? emptyState
-    let said = clock.now()
-    const past: PastPorts = {
-      clock,
-      observe: eyes.observePast,
-      targets: eyes.targets,
-      decide: ports.decide,
-      pause: breather(),
-      progress: (text) => {
-        if (clock.now() - said < quietSeconds) return
-        said = clock.now()
-        ports.progress(text)
-      },
+    if (ports.eyes.history === 'off') return question.known?.state ?? emptyState
+    return remembered(ports, question, intervalSeconds, signal)
+  }
+}
+
+/**
+ * Waits for a while. A past that takes longer is learnt beside the first decisions, which rest on the last hour; once it is
+ * there, the ticks since are decided anew on it, as a server decided them that always ran.
+ */
+export function patientRememberer(ports: PatientPorts, { intervalSeconds }: Interval): Remember {
+  let reading: { readonly policies: PolicySet; readonly previous: number; readonly of: Reading } | undefined
+  let arrived: CaughtUp | undefined
+
+  const past: ReadPast = async (policies, previous, signal) => {
+    reading?.of.stop()
+    const of = await ports.read(policies, previous)
+    signal.addEventListener('abort', of.stop, { once: true })
+    const own = { policies, previous, of }
+    reading = own
+    arrived = undefined
+    const whole = of.whole.then((caught) => {
+      if (reading === own) arrived = caught
+      return caught
+    })
+    const patience = new AbortController()
+    const waited = ports.clock.sleep(patienceSeconds, AbortSignal.any([signal, patience.signal]))
+    const inTime = await Promise.race([whole, waited])
+    patience.abort()
+    signal.throwIfAborted()
+    if (inTime !== undefined) {
+      reading = undefined
+      ports.rests(inTime.lost.length === 0 ? 'allOfThePast' : 'someOfThePast')
+      return inTime
     }
-    const { state, lost } = await catchUp(question, past, { intervalSeconds, limitSeconds }, signal)
+    ports.rests('someOfThePast')
+    const latest = await of.latest
+    signal.throwIfAborted()
+    return { state: latest ?? emptyState, lost: ['not yet: days before the last hour are still being read'] }
+  }
+
+  /** The past that has arrived meanwhile, in place of what was known without it. */
+  function overtaken({ policies, known }: Question): Known | undefined {
+    if (reading === undefined || arrived === undefined || reading.policies !== policies) return known
+    const { previous } = reading
+    const { state, lost } = arrived
+    reading = undefined
+    arrived = undefined
     for (const text of lost) ports.lost(`not read back: ${text}`)
-    return state
+    if (lost.length > 0) return known
+    ports.progress('history: read back, all of it')
+    ports.rests('allOfThePast')
+    return { state, decidedAt: previous, policies }
+  }
+
+  return async (question, signal) => {
+    if (ports.eyes.history === 'off') {
+      ports.rests('allOfThePast')
+      return question.known?.state ?? emptyState
+    }
+    const known = overtaken(question)
+    return remembered({ ...ports, past }, { ...question, known }, intervalSeconds, signal)
+  }
+}
+
+async function remembered(
+  ports: RememberPorts & { readonly past?: ReadPast },
+  question: Question,
+  intervalSeconds: number,
+  signal: AbortSignal,
+): Promise<State> {
+  const { clock, eyes, past } = ports
+  const found = {
+    clock,
+    observe: eyes.observePast,
+    targets: eyes.targets,
+    decide: ports.decide,
+    pause: breather(),
+    progress: nowAndThen(clock, ports.progress),
+    ...(past === undefined ? {} : { past }),
+  }
+  const { state, lost } = await catchUp(question, found, { intervalSeconds, limitSeconds }, signal)
+  for (const text of lost) ports.lost(`not read back: ${text}`)
+  return state
+}
+
+export function nowAndThen(clock: Clock, say: (text: string) => void): (text: string) => void {
+  let said = clock.now()
+  return (text) => {
+    if (clock.now() - said < quietSeconds) return
+    said = clock.now()
+    say(text)
   }
 }

@@ -6,6 +6,7 @@ import { systemClock } from '../loop/clock.ts'
 import { type Decider, decideInWorker } from '../loop/decider.ts'
 import { observationDigest, targetsDigest } from '../loop/digest.ts'
 import { type Journal, type JournalOptions, openJournal } from '../loop/journal.ts'
+import { type Reading, readInWorker } from '../loop/pastReader.ts'
 import {
   type PoliciesInForce,
   type PolicyFiles,
@@ -21,8 +22,9 @@ import { planDocument } from '../report/planDocument.ts'
 import { type HttpServer, startHttpServer } from '../telemetry/http.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
-import type { Eyes } from './observing.ts'
-import { rememberer } from './remembering.ts'
+import type { ClusterNow, Eyes } from './observing.ts'
+import type { PastAside, PastSettings } from './pastWorker.ts'
+import { nowAndThen, patientRememberer } from './remembering.ts'
 import { webAssets } from './reportFiles.ts'
 import { tickLog } from './tickLog.ts'
 import { version } from './version.ts'
@@ -155,10 +157,7 @@ function startJournal({ options, metrics, logger }: Shared): Journal | undefined
 
 function startDecider({ metrics, logger, signal }: Shared): Decider {
   const decider = decideInWorker({
-    entry: new URL(
-      import.meta.url.endsWith('.ts') ? './decideWorker.ts' : './decideWorker.js',
-      import.meta.url,
-    ),
+    entry: workerModule('decideWorker'),
     limitSeconds: decideLimitSeconds,
     memoryLimitMebibytes: workerMemoryMebibytes,
     lost: (why) => {
@@ -171,12 +170,29 @@ function startDecider({ metrics, logger, signal }: Shared): Decider {
   return decider
 }
 
-function loopOf(
-  { options, publication, store, metrics, logger, signal }: Shared,
-  eyes: Eyes,
-  decider: Decider,
-  journal: Journal | undefined,
-): ControlLoop {
+/** Reads the past in a thread of its own. */
+function readerOf({ options, metrics, logger }: Shared, eyes: Eyes) {
+  const progress = nowAndThen(systemClock, (text) => logger.info({}, text))
+  return async (policies: PolicySet, previous: number): Promise<Reading> => {
+    const facts = await eyes.clusterNow(policies)
+    return readInWorker<ClusterNow | undefined, PastAside>(
+      { policies, previous, facts },
+      {
+        entry: workerModule('pastWorker'),
+        settings: { values: eyes.values, intervalSeconds: options.intervalSeconds } satisfies PastSettings,
+        memoryLimitMebibytes: workerMemoryMebibytes,
+        told: (aside) => (aside.kind === 'queried' ? metrics.queried(aside.report) : progress(aside.text)),
+      },
+    )
+  }
+}
+
+function workerModule(name: string): URL {
+  return new URL(`./${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
+}
+
+function loopOf(shared: Shared, eyes: Eyes, decider: Decider, journal: Journal | undefined): ControlLoop {
+  const { options, publication, store, metrics, logger, signal } = shared
   const log = tickLog(logger)
   return controlLoop(
     {
@@ -184,11 +200,13 @@ function loopOf(
       policies: store.refresh,
       observe: eyes.observe,
       decide: decider.decide,
-      catchUp: rememberer(
+      catchUp: patientRememberer(
         {
           clock: systemClock,
           eyes,
           decide: decider.decide,
+          read: readerOf(shared, eyes),
+          rests: metrics.restsOn,
           progress: (text) => logger.info({}, text),
           lost: (text) => logger.warn({}, text),
         },

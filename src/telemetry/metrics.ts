@@ -14,6 +14,7 @@ export interface Metrics {
   readonly called: (call: CallFigures) => void
   readonly streamsOpen: (count: number) => void
   readonly workerLost: () => void
+  readonly restsOn: (past: 'allOfThePast' | 'someOfThePast') => void
   readonly render: () => Promise<{ readonly contentType: string; readonly text: string }>
 }
 
@@ -69,7 +70,7 @@ const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 /** An answer from memory takes well under a millisecond. */
 const callBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1]
 
-function loopMetrics(registry: Registry): Pick<Metrics, 'ticked' | 'queried' | 'workerLost'> {
+function loopMetrics(registry: Registry): Pick<Metrics, 'ticked' | 'queried' | 'workerLost' | 'restsOn'> {
   const ticks = new Counter({
     name: 'mixscaler_ticks_total',
     help: 'Ticks by outcome.',
@@ -101,6 +102,11 @@ function loopMetrics(registry: Registry): Pick<Metrics, 'ticked' | 'queried' | '
     help: 'Workers that hung, crashed or ran out of memory while deciding, and were replaced.',
     registers: [registry],
   })
+  const past = new Gauge({
+    name: 'mixscaler_past_read',
+    help: '1 where decisions rest on all of the past that is read at start; 0 while it is read, or where some was lost: other servers may know more.',
+    registers: [registry],
+  })
   for (const outcome of ['published', 'repeated', 'failed']) ticks.inc({ outcome }, 0)
   for (const step of ['policies', 'observe', 'catchUp', 'decide', 'publish']) errors.inc({ step }, 0)
   return {
@@ -111,6 +117,7 @@ function loopMetrics(registry: Registry): Pick<Metrics, 'ticked' | 'queried' | '
     },
     queried: ({ query, outcome, seconds }) => queries.observe({ query, outcome }, seconds),
     workerLost: () => workers.inc(),
+    restsOn: (read) => past.set(read === 'allOfThePast' ? 1 : 0),
   }
 }
 
