@@ -21,7 +21,7 @@ import { Random } from '../src/simulation/random.ts'
 import { Score } from '../src/simulation/score.ts'
 import { World } from '../src/simulation/world.ts'
 import { scrapeListed, startPrometheus } from '../test/stage/prometheus.ts'
-import { Answers, keepStream, type ScalerSet, startScalers } from '../test/stage/servers.ts'
+import { Answers, httpPorts, keepStream, type ScalerSet, startScalers } from '../test/stage/servers.ts'
 
 const help = `Usage: npx node bench/servers.ts [--servers 3] [--policies 10] [--refs 1000] [--streams 60] [--minutes 30] [--speed 5] [--seed 1]
 
@@ -70,8 +70,9 @@ async function run(): Promise<void> {
     advance,
     port: 0,
   })
-  const prometheus = await startPrometheus(scrapeListed(exposition.targetsUrl, 1))
-  const scalers = await startScalers(Number(values.servers), Math.max(1, Math.round(15 / speed)), [
+  const http = await httpPorts(Number(values.servers))
+  const prometheus = await startPrometheus(scrapeListed(exposition.targetsUrl, 1, http))
+  const scalers = await startScalers(http, Math.max(1, Math.round(15 / speed)), [
     ...['--policy', directory, '--prometheus', prometheus.url, '--kubernetes', 'off'],
     ...['--window', shorter(60), '--max-sample-age', shorter(45)],
     ...['--evaluation-delay', `${values.delay}s`],
@@ -158,10 +159,10 @@ async function drive(
   console.log(
     `${ticks} ticks heard from more than one server, ${answers.different} different targets, ${compared} values compared`,
   )
-  const blind = answers.differentViews
-  const unexcused = disagreements.filter(({ at }) => !blind.has(at))
+  const [blind, unread] = [answers.differentViews, answers.withoutPast]
+  const unexcused = disagreements.filter(({ at }) => !blind.has(at) && !unread.has(at))
   console.log(
-    `${disagreements.length} disagreements (bar: 0), ${unexcused.length} of them at ticks that all servers saw alike; ${blind.size} ticks seen differently, by mixscaler_tick_digest`,
+    `${disagreements.length} disagreements (bar: 0), ${unexcused.length} of them not said by the servers' own metrics: ${blind.size} ticks seen differently by mixscaler_tick_digest, ${unread.size} where a server said mixscaler_past_read 0`,
   )
   for (const { text } of [...unexcused, ...disagreements].slice(0, 10)) console.log(`  ${text}`)
   console.log(

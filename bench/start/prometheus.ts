@@ -4,7 +4,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { parentPort, Worker, workerData } from 'node:worker_threads'
-import { targetsQuery } from '../../src/core/observe/ownSeries.ts'
+import { lastDecidedQuery } from '../../src/core/observe/ownSeries.ts'
 import { demandOnly, queryPlan } from '../../src/core/observe/queries.ts'
 import { type Part, partLabel, type SeriesQuery, workloadLabel } from '../../src/core/observe/series.ts'
 import type { PolicySet } from '../../src/core/policy.ts'
@@ -88,7 +88,7 @@ function answering(policies: PolicySet): { readonly server: Server; readonly ser
     const result =
       query !== undefined
         ? seriesOf(policies, query, range ? span : span.from)
-        : asked === targetsQuery({})
+        : asked === lastDecidedQuery({})
           ? targetSeries(policies, span.from)
           : ''
     const text = `{"status":"success","data":{"resultType":"${range ? 'matrix' : 'vector'}","result":[${result}]}}`

@@ -124,7 +124,7 @@ interface PastEyes {
     cluster: ClusterNow | undefined,
     ...past: Parameters<PastPorts['observe']>
   ) => ReturnType<PastPorts['observe']>
-  readonly targets: PastPorts['targets']
+  readonly lastDecided: PastPorts['lastDecided']
 }
 
 /** What Kubernetes tells of now, and no series of then. Absent without access to it. */
@@ -141,7 +141,7 @@ export interface Eyes {
   readonly observe: (policies: PolicySet, at: number, signal: AbortSignal) => Promise<Observation>
   /** What `observe` would have seen. Rejects where that cannot be told. */
   readonly observePast: PastPorts['observe']
-  readonly targets: PastPorts['targets']
+  readonly lastDecided: PastPorts['lastDecided']
   readonly clusterNow: (policies: PolicySet) => Promise<ClusterNow | undefined>
   /** Whether the past is to be read at all. */
   readonly history: 'auto' | 'off'
@@ -202,7 +202,7 @@ export function openEyes(values: Values<typeof observingFlags>, ports: EyesPorts
     },
     observePast: async (policies, ...asked) =>
       past.observePast(await clusterNow(policies), policies, ...asked),
-    targets: past.targets,
+    lastDecided: past.lastDecided,
     clusterNow,
     history: choiceFlag('history', values.history, ['auto', 'off']),
     decided: (policies, decision) => opened?.decided(policies, decision),
@@ -241,7 +241,7 @@ function pastEyes(
         pauses,
       }))
     },
-    targets: (_, at, signal) => own.targets(at, signal),
+    lastDecided: (_, at, signal) => own.lastDecided(at, signal),
   }
 }
 

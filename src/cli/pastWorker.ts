@@ -33,7 +33,7 @@ answerPast<ClusterNow | undefined, PastAside>(parentPort, async ({ policies, pre
   const ports: PastPorts = {
     clock: systemClock,
     observe: (...asked) => eyes.observePast(facts, ...asked),
-    targets: eyes.targets,
+    lastDecided: eyes.lastDecided,
     decide: async (set, state, observation) => decide(set, state, observation, tools),
     pause: breather(),
     progress: (text) => aside({ kind: 'progress', text }),

@@ -20,7 +20,7 @@ const quietSeconds = 2
 
 interface RememberPorts {
   readonly clock: Clock
-  readonly eyes: Pick<Eyes, 'observePast' | 'targets' | 'history'>
+  readonly eyes: Pick<Eyes, 'observePast' | 'lastDecided' | 'history'>
   readonly decide: PastPorts['decide']
   readonly progress: (text: string) => void
   readonly lost: (text: string) => void
@@ -77,7 +77,7 @@ export function patientRememberer(ports: PatientPorts, { intervalSeconds }: Inte
     ports.rests('someOfThePast')
     const latest = await of.latest
     signal.throwIfAborted()
-    return { state: latest ?? emptyState, lost: ['not yet: days before the last hour are still being read'] }
+    return { state: latest ?? emptyState, lost: ['days before the last hour, so far'] }
   }
 
   /** The past that has arrived meanwhile, in place of what was known without it. */
@@ -114,7 +114,7 @@ async function remembered(
   const found = {
     clock,
     observe: eyes.observePast,
-    targets: eyes.targets,
+    lastDecided: eyes.lastDecided,
     decide: ports.decide,
     pause: breather(),
     progress: nowAndThen(clock, ports.progress),

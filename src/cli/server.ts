@@ -213,7 +213,7 @@ function loopOf(shared: Shared, eyes: Eyes, decider: Decider, journal: Journal |
         options,
       ),
       publish: (decided) => {
-        metrics.decided(decided.decision)
+        metrics.decided(decided.decision, decided.state)
         publication.publish(decided.decision)
         eyes.decided(store.current(), decided.decision)
         metrics.digested(Math.round(decided.decision.at / options.intervalSeconds), {

@@ -17,7 +17,7 @@ export type ObservePast = (
 /** Points of an answer's series. Prometheus refuses above 11,000. */
 const mostInstants = 1440
 /** What all series of a part may hold together: an answer is parsed in one go, and histograms have ten series a variant. */
-const mostInstantsTimesVariants = { demand: 40_000, traffic: 12_000, all: 8000 }
+const mostInstantsTimesVariants = { demand: 10_000, traffic: 6000, all: 4000 }
 const fewestInstants = 8
 
 /** The observations of a span, oldest first. While a part is made use of, the next one is on its way. */

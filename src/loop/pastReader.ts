@@ -37,7 +37,7 @@ interface ReaderOptions<Aside> {
 }
 
 /** Most of what is read is garbage at once: a larger nursery saves a third of the time. */
-const nurseryMebibytes = 64
+const nurseryMebibytes = 32
 
 export function readInWorker<Facts, Aside>(
   question: PastQuestion<Facts>,

@@ -10,22 +10,19 @@ import {
 } from '../core/forecast/history.ts'
 import { learn, learnHold, learnTick } from '../core/learn.ts'
 import type { Observation } from '../core/observation.ts'
-import type { Behavior, PolicySet, ScalingPolicy, VariantId } from '../core/policy.ts'
+import type { LastDecided } from '../core/observe/ownSeries.ts'
+import type { Behavior, ClassId, PolicySet, ScalingPolicy } from '../core/policy.ts'
 import { instantsOf, type Span } from '../core/span.ts'
 import { holdReachSeconds } from '../core/stabilize/hold.ts'
-import { emptyState, type State } from '../core/state.ts'
+import { type ClassMemory, emptyState, type State } from '../core/state.ts'
 import { type Clock, withDeadline } from './clock.ts'
 import { inParts, type ObservePast, type PastSignals } from './pastParts.ts'
 
 export interface PastPorts {
   readonly clock: Clock
   readonly observe: ObservePast
-  /** The targets that were emitted at an instant, as far as they were recorded. */
-  readonly targets: (
-    policies: PolicySet,
-    at: number,
-    signal: AbortSignal,
-  ) => Promise<Readonly<Record<VariantId, number>>>
+  /** What was decided last before an instant, as far as it was recorded. */
+  readonly lastDecided: (policies: PolicySet, at: number, signal: AbortSignal) => Promise<LastDecided>
   readonly decide: (policies: PolicySet, state: State, observation: Observation) => Promise<Decided>
   /** Lets what waits run, where it is its turn: thousands of instants are learnt in between. */
   readonly pause: () => Promise<void>
@@ -92,8 +89,8 @@ export async function readPast(
   const last = await bounded(history.state, 'the last minutes', ports, options, signal, async (so, ended) => {
     const hold = { from: holdFrom, until: shapesFrom - step, stepSeconds: step }
     await learnSpan(policies, so, hold, 'demand', ticks, ports, ended)
-    const { from, targets } = await firstDecided(policies, previous, decideFrom, step, ports, ended)
-    so.state = withTargets(so.state, targets, from)
+    const { from, last } = await firstDecided(policies, previous, decideFrom, step, ports, ended)
+    so.state = withDecided(so.state, last, from)
     const seen = { from: shapesFrom, until: from - step, stepSeconds: step }
     await learnSpan(policies, so, seen, 'all', lastTicks, ports, ended)
     await replay(policies, so, { from, until: previous, stepSeconds: step }, ports, ended)
@@ -113,7 +110,7 @@ export async function readLatest(
   const minute = gridOf(historyGridSeconds, step)
   const from = previous - (ticksOf(policies, step, heldSeconds) - 1) * step
   return bounded(emptyState, 'the last hour', ports, options, signal, async (so, ended) => {
-    so.state = withTargets(so.state, await ports.targets(policies, previous, ended), previous)
+    so.state = withDecided(so.state, await ports.lastDecided(policies, previous, ended), previous)
     const hour = between(previous - latestSeconds, from, minute)
     await learnSpan(policies, so, hour, 'demand', ticks, ports, ended)
     const hold = { from, until: previous, stepSeconds: step }
@@ -122,8 +119,8 @@ export async function readLatest(
 }
 
 /**
- * The first tick whose decision is repeated, and the targets that were emitted before it. Where all of them were recorded, a
- * target that was not backed by a plan since is the oldest thing that a decision still rests on; else what is long gone is decided anew.
+ * The first tick whose decision is repeated, and what was decided last before it. Where that was recorded, a target that
+ * was not backed by a plan since is the oldest thing that a decision still rests on; else what is long gone is decided anew.
  */
 async function firstDecided(
   policies: PolicySet,
@@ -132,14 +129,17 @@ async function firstDecided(
   step: number,
   ports: PastPorts,
   signal: AbortSignal,
-): Promise<{ readonly from: number; readonly targets: Readonly<Record<VariantId, number>> }> {
+): Promise<{ readonly from: number; readonly last: LastDecided }> {
   if (policies.policies.every(remembersNoPlan)) {
-    const from = Math.max(longAgo, previous - (ticksOf(policies, step, backedSeconds) - 1) * step)
-    const targets = await ports.targets(policies, from, signal)
+    const recent = Math.max(longAgo, previous - (ticksOf(policies, step, backedSeconds) - 1) * step)
+    const last = await ports.lastDecided(policies, recent, signal)
     const all = policies.policies.flatMap(({ variants }) => variants)
-    if (all.every(({ id }) => targets[id] !== undefined)) return { from, targets }
+    // It was scraped some ticks after it was decided: those are decided anew too.
+    const from = last.at === undefined ? recent : (Math.floor(last.at / step) + 1) * step
+    if (from >= longAgo && all.every(({ id }) => last.targets[id] !== undefined))
+      return { from: Math.min(recent, from), last }
   }
-  return { from: longAgo, targets: await ports.targets(policies, longAgo, signal) }
+  return { from: longAgo, last: await ports.lastDecided(policies, longAgo, signal) }
 }
 
 /** What is left of work that states no backlog follows from what each plan carried of it. */
@@ -223,11 +223,16 @@ export async function bounded(
   }
 }
 
-function withTargets(state: State, targets: Readonly<Record<VariantId, number>>, at: number): State {
+function withDecided(state: State, { at, targets, headrooms }: LastDecided, before: number): State {
+  const plannedAt = at ?? before
   const variants = Object.fromEntries(
-    Object.entries(targets).map(([id, target]) => [id, { target, plannedAt: at }]),
+    Object.entries(targets).map(([id, target]) => [id, { target, plannedAt }]),
   )
-  return { ...state, variants: { ...state.variants, ...variants } }
+  const classes: Record<ClassId, ClassMemory> = { ...state.classes }
+  if (at !== undefined)
+    for (const [id, { learnt, spent }] of Object.entries(headrooms))
+      classes[id] = { ...classes[id], headroom: { at, learnt, spent, verdict: 'unknown' } }
+  return { ...state, variants: { ...state.variants, ...variants }, classes }
 }
 
 /** How many decisions to replay: past the hold and the staleness budget nothing of an older one is left. */

@@ -5,7 +5,13 @@ import { classQueries } from '../core/observe/classQueries.ts'
 import type { Answers } from '../core/observe/deal.ts'
 import { addTo, groupBy } from '../core/observe/group.ts'
 import { mapping, type ObserveContext, observe } from '../core/observe/observe.ts'
-import { emittedTargets, recordedReplicas, replicasQuery, targetsQuery } from '../core/observe/ownSeries.ts'
+import {
+  type LastDecided,
+  lastDecided,
+  lastDecidedQuery,
+  recordedReplicas,
+  replicasQuery,
+} from '../core/observe/ownSeries.ts'
 import {
   defaultObserveOptions,
   demandOnly,
@@ -48,7 +54,7 @@ export interface PrometheusObserver {
 
 /** What the scaler itself exported, where it is scraped. Both reject with a PrometheusError. */
 export interface OwnPast {
-  readonly targets: (at: number, signal: AbortSignal) => Promise<Readonly<Record<VariantId, number>>>
+  readonly lastDecided: (at: number, signal: AbortSignal) => Promise<LastDecided>
   /** At each instant of the span. */
   readonly replicas: (
     span: Span,
@@ -211,8 +217,8 @@ export function prometheusObserver(
 
 export function ownPast(client: PrometheusClient, matchers: ObserveOptions['matchers']): OwnPast {
   return {
-    targets: async (at, signal) =>
-      emittedTargets((await client.instant(targetsQuery(matchers), at, signal)).rows),
+    lastDecided: async (at, signal) =>
+      lastDecided((await client.instant(lastDecidedQuery(matchers), at, signal)).rows),
     replicas: async (span, signal) => {
       const { series } = await client.range(replicasQuery(matchers), span, signal)
       const rows = rowsByInstant(series, span)

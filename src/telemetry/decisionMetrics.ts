@@ -3,6 +3,7 @@
 import { Gauge, type Registry } from 'prom-client'
 import type { ClassDecision, Decision, PolicyDecision, VariantDecision } from '../core/decision.ts'
 import { isMissing, type Reading } from '../core/reading.ts'
+import type { ClassMemory, State } from '../core/state.ts'
 
 const policyLabels = ['namespace', 'policy'] as const
 const variantLabels = [...policyLabels, 'variant'] as const
@@ -11,7 +12,10 @@ const classLabels = [...policyLabels, 'class'] as const
 type Labels = Readonly<Record<string, string>>
 
 /** `now` in seconds since the epoch, by the clock that decisions are dated with. */
-export function decisionMetrics(registry: Registry, now: () => number): (decision: Decision) => void {
+export function decisionMetrics(
+  registry: Registry,
+  now: () => number,
+): (decision: Decision, state: State) => void {
   let decidedAt: number | undefined
   new Gauge({
     name: 'mixscaler_observation_age_seconds',
@@ -31,18 +35,28 @@ export function decisionMetrics(registry: Registry, now: () => number): (decisio
       if (decidedAt === undefined) this.remove()
     },
   })
+  const timestamp = new Gauge({
+    name: 'mixscaler_decision_timestamp_seconds',
+    help: 'The tick of the last decision: a server that starts goes on from there.',
+    registers: [registry],
+    collect() {
+      if (decidedAt === undefined) this.remove()
+    },
+  })
   const policies = policyGauges(registry)
   const variants = variantGauges(registry)
   const classes = classGauges(registry)
-  return (decision) => {
+  return (decision, state) => {
     decidedAt = decision.at
+    timestamp.set(decision.at)
     warnings.set(decision.warnings.length)
     for (const { clear } of [policies, variants, classes]) clear()
     for (const policy of decision.policies) {
       const labels = { namespace: policy.namespace, policy: policy.name }
       policies.show(labels, policy)
       for (const variant of policy.variants) variants.show({ ...labels, variant: variant.name }, variant)
-      for (const each of policy.classes) classes.show({ ...labels, class: each.name }, each)
+      for (const each of policy.classes)
+        classes.show({ ...labels, class: each.name }, each, state.classes[each.id])
     }
   }
 }
@@ -132,13 +146,22 @@ function classGauges(registry: Registry) {
     'headroom_learnt_ratio',
     'Of that, what broken SLOs taught; below 0: what they gave back.',
   )
+  const memory = add(
+    'headroom_memory_ratio',
+    'The memory behind it, unrounded: what was learnt, and the broken over the allowed of the last hours that taught (spent).',
+    ['of'],
+  )
   const broken = add(
     'slo_broken_ratio',
     'Share of the last minute’s requests late beyond what the SLO’s percentile allows.',
   )
   return {
     clear,
-    show: (labels: Labels, each: ClassDecision) => {
+    show: (labels: Labels, each: ClassDecision, known: ClassMemory | undefined) => {
+      if (known?.headroom !== undefined) {
+        memory({ ...labels, of: 'learnt' }, known.headroom.learnt)
+        memory({ ...labels, of: 'spent' }, known.headroom.spent)
+      }
       demand(labels, each.demand)
       if (!isMissing(each.forecast)) forecast(labels, each.forecast.atQuantile)
       planned(labels, each.plannedFor)

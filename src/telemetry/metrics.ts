@@ -1,10 +1,11 @@
 // Everything that /metrics shows: decisions, and how the server itself fares. docs/OPERATIONS.md lists the names.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Decision } from '../core/decision.ts'
+import type { State } from '../core/state.ts'
 import { decisionMetrics } from './decisionMetrics.ts'
 
 export interface Metrics {
-  readonly decided: (decision: Decision) => void
+  readonly decided: (decision: Decision, state: State) => void
   readonly ticked: (tick: TickFigures) => void
   readonly queried: (query: QueryFigures) => void
   readonly journaled: (outcome: 'written' | 'failed') => void

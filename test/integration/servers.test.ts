@@ -14,7 +14,7 @@ import { constantRate, renewalArrivals } from '../../src/simulation/arrivals.ts'
 import { lognormalLengths } from '../../src/simulation/lengths.ts'
 import { type LiveFleet, startLiveFleet } from '../stage/liveFleet.ts'
 import { type RealPrometheus, scrapeListed, startPrometheus } from '../stage/prometheus.ts'
-import { Answers, keepStream, type ScalerSet, startScalers } from '../stage/servers.ts'
+import { Answers, httpPorts, keepStream, type ScalerSet, startScalers } from '../stage/servers.ts'
 
 const policyText = `apiVersion: mixscaler.dev/v1alpha1
 kind: ScalingPolicy
@@ -58,9 +58,10 @@ beforeAll(async () => {
       ...{ seed: 7, cv: 2, classIndex: 0, fromSeconds: 0, untilSeconds: 600 },
     }),
   )
-  prometheus = await startPrometheus(scrapeListed(fleet.targetsUrl, 1))
+  const http = await httpPorts(3)
+  prometheus = await startPrometheus(scrapeListed(fleet.targetsUrl, 1, http))
   const flags = ['--policy', directory, '--prometheus', prometheus.url, '--kubernetes', 'off']
-  scalers = await startScalers(3, 2, [
+  scalers = await startScalers(http, 2, [
     ...[...flags, '--window', '6s', '--max-sample-age', '5s', '--evaluation-delay', '2s'],
   ])
 }, 60_000)
@@ -105,11 +106,14 @@ describe('several servers', () => {
     const before = answers.heardOf(1)
     await listen(() => answers.heardOf(1) >= before + 2 || late())
     expect(answers.heardOf(1)).toBeGreaterThanOrEqual(before + 2)
-    // A machine too busy to scrape within the evaluation delay shows servers different worlds: those ticks prove nothing.
-    const { sameViews } = answers
-    expect(answers.compared.disagreements.filter(({ at }) => sameViews.has(at))).toEqual([])
-    expect(sameViews.size).toBeGreaterThanOrEqual(2)
-    expect(scalers.log(1).filter(({ msg }) => String(msg).startsWith('not read back'))).toEqual([])
+    // A machine too busy to scrape within the evaluation delay shows servers different worlds, and one too busy to read the
+    // past in time says so by its metric: those ticks prove nothing.
+    const { sameViews, withoutPast } = answers
+    const alike = [...sameViews].filter((at) => !withoutPast.has(at))
+    expect(answers.compared.disagreements.filter(({ at }) => alike.includes(at))).toEqual([])
+    expect(alike.length).toBeGreaterThanOrEqual(2)
+    const lost = scalers.log(1).filter(({ msg }) => String(msg).startsWith('not read back'))
+    expect(lost.filter(({ msg }) => !String(msg).endsWith('so far'))).toEqual([])
   }, 90_000)
 
   it('conformance 30: streams whose server was killed are open again with another one', async () => {

@@ -5,11 +5,13 @@ import { describe, expect, it } from 'vitest'
 import { type Decided, decide } from '../../src/core/decide.ts'
 import { historyWindow } from '../../src/core/forecast/history.ts'
 import type { Observation, VariantSignals } from '../../src/core/observation.ts'
+import type { LastDecided } from '../../src/core/observe/ownSeries.ts'
 import { missing } from '../../src/core/reading.ts'
 import { instantsOf, type Span } from '../../src/core/span.ts'
 import { emptyState, type State } from '../../src/core/state.ts'
-import { catchUp, type Known, type PastPorts } from '../../src/loop/catchUp.ts'
+import { catchUp, type Known } from '../../src/loop/catchUp.ts'
 import { systemClock } from '../../src/loop/clock.ts'
+import { type PastPorts, readLatest } from '../../src/loop/readPast.ts'
 import { Random } from '../../src/simulation/random.ts'
 import { behavior } from '../behavior.ts'
 import { blind, observe, policy, policySet, signals, tools, trafficClass, variant } from '../decide/world.ts'
@@ -24,6 +26,9 @@ const fleet = policySet([
   }),
 ])
 
+/** One in fifty is late. */
+const late = { upperBounds: [0.5, 1, 2], perSecond: [97, 1, 2, 0], sumPerSecond: 40 }
+
 /** What the world was like at every tick, and what was decided then. */
 interface Life {
   readonly observations: ReadonlyMap<number, Observation>
@@ -31,7 +36,11 @@ interface Life {
 }
 
 /** Lives through these demands: replicas follow targets a tick later. */
-async function live(demands: readonly number[], unseenAt: ReadonlySet<number>): Promise<Life> {
+async function live(
+  demands: readonly number[],
+  unseenAt: ReadonlySet<number>,
+  also: Partial<VariantSignals> = {},
+): Promise<Life> {
   const observations = new Map<number, Observation>()
   const decided = new Map<number, Decided>()
   let state: State = (await started(begun, { observations, decided })).state
@@ -39,7 +48,7 @@ async function live(demands: readonly number[], unseenAt: ReadonlySet<number>): 
   demands.forEach((demand, i) => {
     const at = begun + i * interval
     const total = replicas.h100 + replicas.spare
-    const seen = (count: number) => signals(count, (demand * count) / total)
+    const seen = (count: number) => signals(count, (demand * count) / total, also)
     const h100 = unseenAt.has(i) ? blind(missing('stale')) : seen(replicas.h100)
     const observation = observe(at, { h100, spare: seen(replicas.spare) })
     const step = decide(fleet, state, observation, tools)
@@ -59,6 +68,21 @@ function targetsOf(step: Decided | undefined): Readonly<Record<string, number>> 
   )
 }
 
+function withoutSpeed({ variants, ...rest }: State): unknown {
+  const targets = Object.entries(variants).map(([id, { speed: _, ...each }]) => [id, each])
+  return { ...rest, variants: Object.fromEntries(targets) }
+}
+
+/** As a server's own metrics have it. */
+function recordOf(decided: Life['decided'], at: number): LastDecided {
+  const known = decided.get(at)
+  const headrooms = Object.entries(known?.state.classes ?? {}).flatMap(([id, { headroom }]) =>
+    headroom === undefined ? [] : [[id, { learnt: headroom.learnt, spent: headroom.spent }] as const],
+  )
+  const told = { targets: targetsOf(known), headrooms: Object.fromEntries(headrooms) }
+  return known === undefined ? told : { at, ...told }
+}
+
 function past({ observations, decided }: Life, changes: Partial<PastPorts> = {}): PastPorts {
   const nothing = (at: number) =>
     observe(at, { h100: blind(missing('noSeries')), spare: blind(missing('noSeries')) })
@@ -69,7 +93,7 @@ function past({ observations, decided }: Life, changes: Partial<PastPorts> = {})
         const observation = observations.get(at) ?? nothing(at)
         return wanted === 'all' ? observation : demandOf(observation)
       }),
-    targets: async (_, at) => targetsOf(decided.get(at - interval)),
+    lastDecided: async (_, at) => recordOf(decided, at - interval),
     decide: async (policies, state, observation) => decide(policies, state, observation, tools),
     pause: async () => undefined,
     progress: () => undefined,
@@ -130,6 +154,67 @@ describe('catching up', () => {
       life.decided.get(begun + tick * interval)?.decision.policies[0]?.reasons.map(({ kind }) => kind),
     )
     expect(kinds).toContain('holdNoise') // without a held peak this would show nothing
+  }, 60_000)
+
+  it('goes on from the decision on record, however late that was scraped, with the headroom learnt by then', async () => {
+    const random = new Random(5)
+    const demands = Array.from({ length: 300 }, () => 60 + 50 * random.uniform())
+    const life = await live(demands, new Set(), { ttft: late })
+    const at = begun + 290 * interval
+    const lived = life.decided.get(at - interval)?.state
+    const headroom = lived?.classes['chat/llama/chat']?.headroom
+    expect(Math.abs(headroom?.learnt ?? 0)).toBeGreaterThan(0.01) // else there is nothing to lose
+    for (const scrapedLate of [1, 3, 7]) {
+      const decidedAgain: number[] = []
+      const { state } = await started(at, life, {
+        lastDecided: async (_, instant) => recordOf(life.decided, instant - scrapedLate * interval),
+        decide: async (policies, before, observation) => {
+          decidedAgain.push(observation.at)
+          return decide(policies, before, observation, tools)
+        },
+      })
+      expect(withoutSpeed(state)).toEqual(lived && withoutSpeed(lived)) // speed is learnt anew
+      expect(decidedAgain.length).toBe(12 + scrapedLate - 1) // the staleness budget of two minutes, and one more
+    }
+  }, 60_000)
+
+  it('decides all of the last window anew where the last targets are not on record', async () => {
+    const life = await live(
+      Array.from({ length: 150 }, (_, i) => 60 + 50 * Math.sin(i / 9)),
+      new Set(),
+    )
+    const at = begun + 140 * interval
+    let decisions = 0
+    await started(at, life, {
+      lastDecided: async () => ({ targets: {}, headrooms: {} }),
+      decide: async (policies, before, observation) => {
+        decisions += 1
+        return decide(policies, before, observation, tools)
+      },
+    })
+    expect(decisions).toBe(104)
+  }, 60_000)
+
+  it('has the last targets and the peaks of the hold within moments, for a decision that cannot wait', async () => {
+    const demands = Array.from({ length: 120 }, (_, i) => (i === 100 ? 110 : 40))
+    const life = await live(demands, new Set())
+    const previous = begun + 105 * interval
+    const asked: number[] = []
+    const ports = past(life, {
+      observe: (policies, span, ...rest) => {
+        asked.push(instantsOf(span).length)
+        return past(life).observe(policies, span, ...rest)
+      },
+    })
+    const { state, lost } = await readLatest(fleet, previous, ports, options, never)
+    expect(lost).toEqual([])
+    expect(asked.reduce((sum, count) => sum + count, 0)).toBeLessThan(100)
+    const lived = life.decided.get(previous)?.state
+    expect(state.variants['chat/llama/h100']?.target).toBe(lived?.variants['chat/llama/h100']?.target)
+    expect(state.classes['chat/llama/chat']?.demand?.[0]).toMatchObject({ at: begun + 100 * interval })
+    const next = life.observations.get(previous + interval) as Observation
+    const { decision } = decide(fleet, state, next, tools)
+    expect(targetsOf({ decision, state })).toEqual(targetsOf(life.decided.get(previous + interval)))
   }, 60_000)
 
   it('decides the ticks that were missed before the next one', async () => {

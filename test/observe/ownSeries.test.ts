@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import type { Observation } from '../../src/core/observation.ts'
 import {
-  emittedTargets,
+  lastDecided,
+  lastDecidedQuery,
   recordedReplicas,
-  targetsQuery,
   withReplicas,
 } from '../../src/core/observe/ownSeries.ts'
 import { missing } from '../../src/core/reading.ts'
@@ -15,27 +15,50 @@ const four = { desired: 3, ready: 2, starting: 1, terminating: 0 }
 const none = { desired: 0, ready: 0, starting: 0, terminating: 0 }
 
 describe('what the scaler told and saw', () => {
+  const series = (name: string, value: number, more: Readonly<Record<string, string>> = {}) => ({
+    labels: { __name__: `mixscaler_${name}`, ...more },
+    value,
+  })
+  const server = (instance: string, at: number, read: 0 | 1, count: number) => [
+    series('decision_timestamp_seconds', at, { instance }),
+    series('past_read', read, { instance }),
+    series('target_replicas', count, { ...labels, instance }),
+  ]
+
   it('is found whether or not Prometheus renamed its labels', () => {
     const renamed = { ...labels, namespace: 'mixscaler', exported_namespace: 'chat', variant: 'spare' }
-    expect(
-      emittedTargets([
-        { labels, value: 3 },
-        { labels: renamed, value: 0 },
-      ]),
-    ).toEqual({
-      'chat/llama/h100': 3,
-      'chat/llama/spare': 0,
+    const rows = [series('target_replicas', 3, labels), series('target_replicas', 0, renamed)]
+    expect(lastDecided(rows).targets).toEqual({ 'chat/llama/h100': 3, 'chat/llama/spare': 0 })
+  })
+
+  it('is that of the server that decided last, and of one that knows its past before one that does not', () => {
+    const rows = [...server('a', 100, 1, 3), ...server('b', 115, 1, 4), ...server('c', 130, 0, 9)]
+    for (const some of [rows, rows.toReversed()])
+      expect(lastDecided(some)).toEqual({ at: 115, targets: { 'chat/llama/h100': 4 }, headrooms: {} })
+    expect(lastDecided(server('c', 130, 0, 9))).toMatchObject({ at: 130, targets: { 'chat/llama/h100': 9 } })
+    expect(lastDecided([])).toEqual({ targets: {}, headrooms: {} })
+  })
+
+  it('tells what a class has learnt only where all of it is on record, digit for digit', () => {
+    const [learnt, spent] = [0.1 + 0.2, -1 / 3]
+    const of = (what: string, value: number) =>
+      series('headroom_memory_ratio', value, { namespace: 'chat', policy: 'llama', class: 'chat', of: what })
+    expect(lastDecided([of('learnt', learnt), of('spent', spent)]).headrooms).toEqual({
+      'chat/llama/chat': { learnt, spent },
     })
+    expect(lastDecided([of('learnt', learnt)]).headrooms).toEqual({})
+    expect(lastDecided([of('learnt', learnt), of('spent', Number.NaN)]).headrooms).toEqual({})
   })
 
   it('is asked for under the same matchers as everything else', () => {
-    expect(targetsQuery({ cluster: 'a"b' })).toBe(
-      'max by (namespace, exported_namespace, policy, variant) (mixscaler_target_replicas{cluster="a\\"b"})',
+    expect(lastDecidedQuery({ cluster: 'a"b' })).toBe(
+      '{__name__=~"mixscaler_decision_timestamp_seconds|mixscaler_past_read|mixscaler_target_replicas|mixscaler_headroom_memory_ratio", cluster="a\\"b"}',
     )
   })
 
   it('leaves out what is no count', () => {
-    expect(emittedTargets([1.5, -1, Number.NaN].map((value) => ({ labels, value })))).toEqual({})
+    const rows = [1.5, -1, Number.NaN].map((value) => series('target_replicas', value, labels))
+    expect(lastDecided(rows).targets).toEqual({})
   })
 
   it('counts replicas only where all of their states are known', () => {

@@ -58,8 +58,15 @@ export async function startPrometheus(
   return { url, start, stop, close }
 }
 
-/** Scrapes, under the labels they state themselves, what an http_sd endpoint lists. */
-export function scrapeListed(targetsUrl: string, scrapeSeconds: number): object {
+/**
+ * Scrapes, under the labels they state themselves, what an http_sd endpoint lists; and the scalers' own metrics at these
+ * ports, as deploy/ has it.
+ */
+export function scrapeListed(
+  targetsUrl: string,
+  scrapeSeconds: number,
+  scalerPorts: readonly number[] = [],
+): object {
   const interval = `${scrapeSeconds}s`
   return {
     global: { scrape_interval: interval, scrape_timeout: interval },
@@ -68,6 +75,10 @@ export function scrapeListed(targetsUrl: string, scrapeSeconds: number): object 
         job_name: 'fleet',
         honor_labels: true,
         http_sd_configs: [{ url: targetsUrl, refresh_interval: '1s' }],
+      },
+      {
+        job_name: 'mixscaler',
+        static_configs: [{ targets: scalerPorts.map((port) => `127.0.0.1:${port}`) }],
       },
     ],
   }

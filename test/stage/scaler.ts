@@ -26,8 +26,8 @@ export async function startScaler(
   flags: readonly string[],
   through: readonly string[] = [],
 ): Promise<RealScaler> {
-  const port = flags.includes('--grpc-port') ? [] : ['--grpc-port', '0']
-  const all = [mainFile, 'serve', '--address', '127.0.0.1', ...port, '--http-port', '0', ...flags]
+  const ports = ['--grpc-port', '--http-port'].flatMap((flag) => (flags.includes(flag) ? [] : [flag, '0']))
+  const all = [mainFile, 'serve', '--address', '127.0.0.1', ...ports, ...flags]
   const [command = process.execPath, ...rest] = [...through, process.execPath, ...all]
   const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'] })
   const log: Record<string, unknown>[] = []

@@ -25,15 +25,24 @@ export interface Answered {
   readonly values: readonly number[]
   /** Digest of what was seen at that tick, where it is told. */
   readonly saw: string | undefined
+  /** As far as it says so itself. */
+  readonly knows: 'allOfThePast' | 'someOfThePast'
 }
 
 const refsAtATime = 100
 
+/** Where the metrics of so many scalers are to be found, whoever is started again. */
+export function httpPorts(count: number): Promise<readonly number[]> {
+  return Promise.all(Array.from({ length: count }, freePort))
+}
+
+/** One for each of the HTTP ports. */
 export async function startScalers(
-  count: number,
+  http: readonly number[],
   intervalSeconds: number,
   flags: readonly string[],
 ): Promise<ScalerSet> {
+  const count = http.length
   const ports = await Promise.all(Array.from({ length: count }, freePort))
   const clients = ports.map((port) => kedaClient(`127.0.0.1:${port}`))
   const running: (RealScaler | undefined)[] = ports.map(() => undefined)
@@ -42,8 +51,7 @@ export async function startScalers(
       ...flags,
       '--interval',
       `${intervalSeconds}s`,
-      '--grpc-port',
-      String(ports[index]),
+      ...['--grpc-port', String(ports[index]), '--http-port', String(http[index])],
     ])
   }
   await Promise.all(ports.map((_, index) => start(index)))
@@ -67,14 +75,16 @@ export async function startScalers(
           const values = await Promise.all(some.map((ref) => valueFor(client, ref)))
           const after = await tickOf(scaler)
           if (before !== undefined && before === after)
-            answered.push({ at: before, first, values, saw: undefined })
+            answered.push({ at: before, first, values, saw: undefined, knows: 'allOfThePast' })
           before = after
         }
-        const saw = await digests(scaler)
+        const { digests, knows } = await toldBy(scaler)
         if (before !== undefined && before === (await tickOf(scaler))) {
           const slot = Math.round(before / intervalSeconds) % 8
           const at = before
-          return answered.map((some) => (some.at === at ? { ...some, saw: saw.get(slot) } : some))
+          return answered.map((some) =>
+            some.at === at ? { ...some, knows, saw: digests.get(slot) } : { ...some, knows },
+          )
         }
       } catch {
         // Killed meanwhile, or nothing decided yet: what was heard before that counts.
@@ -94,11 +104,17 @@ async function tickOf({ httpUrl }: RealScaler): Promise<number | undefined> {
   return answer.ok ? ((await answer.json()) as { readonly at: number }).at : undefined
 }
 
-/** Of observations, by slot: the metric that operators compare servers by. */
-async function digests({ httpUrl }: RealScaler): Promise<ReadonlyMap<number, string>> {
+/** By the metrics that operators compare servers by: digests of observations, by slot, and whether the past was read. */
+async function toldBy({ httpUrl }: RealScaler): Promise<{
+  readonly digests: ReadonlyMap<number, string>
+  readonly knows: Answered['knows']
+}> {
   const text = await (await fetch(`${httpUrl}/metrics`)).text()
   const lines = text.matchAll(/^mixscaler_tick_digest\{of="observation",slot="(\d)"\} (\d+)$/gm)
-  return new Map([...lines].map(([, slot, value]) => [Number(slot), value ?? '']))
+  return {
+    digests: new Map([...lines].map(([, slot, value]) => [Number(slot), value ?? ''])),
+    knows: /^mixscaler_past_read 1$/m.test(text) ? 'allOfThePast' : 'someOfThePast',
+  }
 }
 
 async function valueFor(client: KedaClient, ref: ScaledObjectRef): Promise<number> {
@@ -118,9 +134,11 @@ export interface Compared {
 export class Answers {
   private readonly byTick = new Map<number, Map<number, Map<number, number>>>()
   private readonly saw = new Map<number, Map<number, string>>()
+  private readonly unread = new Set<number>()
 
   add(index: number, some: readonly Answered[]): void {
-    for (const { at, first, values, saw } of some) {
+    for (const { at, first, values, saw, knows } of some) {
+      if (knows === 'someOfThePast') this.unread.add(at)
       if (saw !== undefined) this.saw.set(at, (this.saw.get(at) ?? new Map<number, string>()).set(index, saw))
       const byRef = this.byTick.get(at) ?? new Map<number, Map<number, number>>()
       this.byTick.set(at, byRef)
@@ -150,6 +168,11 @@ export class Answers {
   /** Ticks at which two servers are known to have seen different worlds: there they may differ. */
   get differentViews(): ReadonlySet<number> {
     return new Set([...this.saw].filter(([, views]) => new Set(views.values()).size > 1).map(([at]) => at))
+  }
+
+  /** Ticks at which a server said that it had not read all of its past. */
+  get withoutPast(): ReadonlySet<number> {
+    return this.unread
   }
 
   /** Ticks at which several servers are known to have seen the same: there they must not differ. */

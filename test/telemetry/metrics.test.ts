@@ -1,6 +1,7 @@
 // What a scrape shows of decisions, ticks and calls.
 import { expect, test } from 'vitest'
 import { missing } from '../../src/core/reading.ts'
+import { emptyState } from '../../src/core/state.ts'
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts'
 import { decisionOf, policyOf, policySetOf } from '../loop/values.ts'
 
@@ -12,7 +13,7 @@ async function samples(metrics: Metrics, name: string): Promise<string[]> {
 
 test('a decision shows per variant what is wanted, told, effective and there', async () => {
   const metrics = createMetrics(() => 1010, '0.1.0')
-  metrics.decided(decisionOf(policySetOf([policyOf()]), 1005, 2))
+  metrics.decided(decisionOf(policySetOf([policyOf()]), 1005, 2), emptyState)
   const labels = 'namespace="chat",policy="llama",variant="h100"'
   expect(await samples(metrics, 'target_')).toEqual([
     `mixscaler_target_replicas{${labels}} 2`,
@@ -35,7 +36,7 @@ test('a decision shows per variant what is wanted, told, effective and there', a
 
 test('a missing target has no sample, and is counted as not available', async () => {
   const metrics = createMetrics(() => 1010, '0.1.0')
-  metrics.decided(decisionOf(policySetOf([policyOf()]), 1005, missing('backendDown')))
+  metrics.decided(decisionOf(policySetOf([policyOf()]), 1005, missing('backendDown')), emptyState)
   expect(await samples(metrics, 'target_')).toEqual([
     'mixscaler_target_available{namespace="chat",policy="llama",variant="h100"} 0',
   ])
@@ -43,8 +44,8 @@ test('a missing target has no sample, and is counted as not available', async ()
 
 test('the series of a policy that went are gone with the next decision', async () => {
   const metrics = createMetrics(() => 1010, '0.1.0')
-  metrics.decided(decisionOf(policySetOf([policyOf(), policyOf({ name: 'qwen' })]), 1005, 2))
-  metrics.decided(decisionOf(policySetOf([policyOf()]), 1020, 2))
+  metrics.decided(decisionOf(policySetOf([policyOf(), policyOf({ name: 'qwen' })]), 1005, 2), emptyState)
+  metrics.decided(decisionOf(policySetOf([policyOf()]), 1020, 2), emptyState)
   const { text } = await metrics.render()
   expect(text).toContain('policy="llama"')
   expect(text).not.toContain('policy="qwen"')
@@ -55,7 +56,7 @@ test('the age of the observation is unknown before the first decision and grows 
   const metrics = createMetrics(() => now, '0.1.0')
   expect(await samples(metrics, 'observation_age')).toEqual([])
   expect(await samples(metrics, 'warnings')).toEqual([])
-  metrics.decided(decisionOf(policySetOf([policyOf()]), 1005, 2))
+  metrics.decided(decisionOf(policySetOf([policyOf()]), 1005, 2), emptyState)
   expect(await samples(metrics, 'observation_age')).toEqual(['mixscaler_observation_age_seconds 5'])
   expect(await samples(metrics, 'warnings')).toEqual(['mixscaler_warnings 0'])
   now = 1100

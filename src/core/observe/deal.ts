@@ -63,6 +63,11 @@ export function rowsFor(
 
 const none: readonly Row[] = []
 
+/** One for each query: a past of demand alone has twenty of them for every variant at every instant. */
 function notAsked(query: QueryId): Missing {
-  return missing('backendDown', `query ${query} was not asked`)
+  const known = unasked.get(query) ?? missing('backendDown', `query ${query} was not asked`)
+  unasked.set(query, known)
+  return known
 }
+
+const unasked = new Map<QueryId, Missing>()

@@ -1,8 +1,10 @@
-// What this scaler told others and saw, read back from its own metrics: a server that starts learns from them which
-// targets were emitted last, and which replicas Kubernetes showed at instants that Kubernetes itself forgets.
+// What this scaler told others and saw, read back from its own metrics: a server that starts learns from them what
+// was decided last, and which replicas Kubernetes showed at instants that Kubernetes itself forgets.
+import type { HeadroomMemory } from '../feedback/feedback.ts'
 import type { Observation, ReplicaCounts, VariantSignals } from '../observation.ts'
-import type { VariantId } from '../policy.ts'
+import type { ClassId, PolicyId, VariantId } from '../policy.ts'
 import { isMissing, missing, type Reading } from '../reading.ts'
+import { groupBy } from './group.ts'
 import { labelOf, type Row } from './series.ts'
 
 const target = 'mixscaler_target_replicas'
@@ -12,15 +14,74 @@ const states = ['desired', 'ready', 'starting', 'terminating'] as const
 /** Labels in both spellings: without `honorLabels` Prometheus renames ours. Several servers say the same. */
 const labels = 'namespace, exported_namespace, policy, variant'
 
-export function targetsQuery(matchers: Readonly<Record<string, string>>): string {
-  return `max by (${labels}) (${target}${selector(matchers)})`
+const decidedAt = 'mixscaler_decision_timestamp_seconds'
+const pastRead = 'mixscaler_past_read'
+const headroom = 'mixscaler_headroom_memory_ratio'
+
+/** What a server emitted last, and learnt by then. */
+export interface LastDecided {
+  /** The tick of that decision, where it is told. */
+  readonly at?: number
+  readonly targets: Readonly<Record<VariantId, number>>
+  readonly headrooms: Readonly<Record<ClassId, Pick<HeadroomMemory, 'learnt' | 'spent'>>>
+}
+
+export function lastDecidedQuery(matchers: Readonly<Record<string, string>>): string {
+  const names = [decidedAt, pastRead, target, headroom].join('|')
+  return `{${[`__name__=~"${names}"`, ...termsOf(matchers)].join(', ')}}`
+}
+
+/**
+ * Of the servers on record, the one that decided last and rests on all of its past: all of what is taken is of one decision.
+ */
+export function lastDecided(rows: readonly Row[]): LastDecided {
+  const own = ['__name__', 'namespace', 'exported_namespace', 'policy', 'variant', 'class', 'of']
+  const sourceOf = ({ labels: all }: Row): string =>
+    JSON.stringify(
+      Object.entries(all)
+        .filter(([name]) => !own.includes(name))
+        .sort(([x], [y]) => (x < y ? -1 : 1)),
+    )
+  // The namespace is that of what runs in it, or of the server: it tells no two servers apart.
+  const sources = [...groupBy(rows, sourceOf)].map(([source, of]) => {
+    const only = (name: string): number =>
+      of.find((row) => labelOf(row, '__name__') === name)?.value ?? Number.NEGATIVE_INFINITY
+    return { source, of, read: only(pastRead), at: only(decidedAt) }
+  })
+  const [best] = sources.sort(
+    (x, y) => descending(x.read, y.read) || descending(x.at, y.at) || (x.source < y.source ? -1 : 1),
+  )
+  if (best === undefined) return { targets: {}, headrooms: {} }
+  const named = (name: string): readonly Row[] => best.of.filter((row) => labelOf(row, '__name__') === name)
+  return {
+    ...(Number.isFinite(best.at) ? { at: best.at } : {}),
+    targets: emittedTargets(named(target)),
+    headrooms: recordedHeadrooms(named(headroom)),
+  }
+}
+
+function descending(x: number, y: number): number {
+  return x === y ? 0 : y > x ? 1 : -1
+}
+
+function recordedHeadrooms(rows: readonly Row[]): LastDecided['headrooms'] {
+  const found: Record<ClassId, Partial<Record<string, number>>> = {}
+  for (const row of rows.filter(({ value }) => Number.isFinite(value))) {
+    const id = `${policyOf(row)}/${labelOf(row, 'class')}`
+    found[id] = { ...found[id], [labelOf(row, 'of')]: row.value }
+  }
+  return Object.fromEntries(
+    Object.entries(found).flatMap(([id, { learnt, spent }]) =>
+      learnt === undefined || spent === undefined ? [] : [[id, { learnt, spent }]],
+    ),
+  )
 }
 
 export function replicasQuery(matchers: Readonly<Record<string, string>>): string {
   return `max by (${labels}, state) (${current}${selector(matchers)})`
 }
 
-export function emittedTargets(rows: readonly Row[]): Readonly<Record<VariantId, number>> {
+function emittedTargets(rows: readonly Row[]): Readonly<Record<VariantId, number>> {
   const counts = rows.filter(({ value }) => Number.isInteger(value) && value >= 0)
   return Object.fromEntries(counts.map((row) => [variantOf(row), row.value]))
 }
@@ -70,12 +131,20 @@ export function withReplicas(
 }
 
 function variantOf(row: Row): VariantId {
+  return `${policyOf(row)}/${labelOf(row, 'variant')}`
+}
+
+function policyOf(row: Row): PolicyId {
   const exported = labelOf(row, 'exported_namespace')
   const namespace = exported === '' ? labelOf(row, 'namespace') : exported
-  return `${namespace}/${labelOf(row, 'policy')}/${labelOf(row, 'variant')}`
+  return `${namespace}/${labelOf(row, 'policy')}`
 }
 
 function selector(matchers: Readonly<Record<string, string>>): string {
-  const terms = Object.entries(matchers).map(([label, value]) => `${label}=${JSON.stringify(value)}`)
+  const terms = termsOf(matchers)
   return terms.length === 0 ? '' : `{${terms.join(', ')}}`
+}
+
+function termsOf(matchers: Readonly<Record<string, string>>): readonly string[] {
+  return Object.entries(matchers).map(([label, value]) => `${label}=${JSON.stringify(value)}`)
 }

@@ -1,0 +1,104 @@
+// A past that takes long holds up no decision for long; what was decided without it is decided anew once it is there.
+import { describe, expect, it } from 'vitest'
+import { patientRememberer } from '../../src/cli/remembering.ts'
+import type { Decided } from '../../src/core/decide.ts'
+import type { Observation } from '../../src/core/observation.ts'
+import { instantsOf } from '../../src/core/span.ts'
+import { emptyState, type State } from '../../src/core/state.ts'
+import type { Clock } from '../../src/loop/clock.ts'
+import type { CaughtUp } from '../../src/loop/readPast.ts'
+import { decisionOf, observationAt, policyOf, policySetOf } from '../loop/values.ts'
+
+const policies = policySetOf([policyOf()])
+const never = new AbortController().signal
+const stateOf = (name: string): State => ({ ...emptyState, policies: { [name]: { seen: [], since: 0 } } })
+
+/** Time stands still, but for patience that is to run out at once. */
+function clockOf(patience: 'endless' | 'none'): Clock {
+  return {
+    now: () => 0,
+    sleep: (seconds, signal) =>
+      patience === 'none' && seconds < 5
+        ? Promise.resolve()
+        : new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })),
+  }
+}
+
+function stage(patience: 'endless' | 'none', history: 'auto' | 'off' = 'auto') {
+  const whole = Promise.withResolvers<CaughtUp>()
+  const said: string[] = []
+  const replayed: number[] = []
+  const remember = patientRememberer(
+    {
+      clock: clockOf(patience),
+      eyes: {
+        history,
+        observePast: async (_, span) => instantsOf(span).map(observationAt),
+        lastDecided: async () => ({ targets: {}, headrooms: {} }),
+      },
+      decide: async (set, state, { at }: Observation): Promise<Decided> => {
+        replayed.push(at)
+        return { decision: decisionOf(set, at, 1), state }
+      },
+      read: async () => ({
+        latest: Promise.resolve(stateOf('latest')),
+        whole: whole.promise,
+        stop: () => said.push('stopped'),
+      }),
+      rests: (on) => said.push(on),
+      progress: () => undefined,
+      lost: (text) => said.push(text),
+    },
+    { intervalSeconds: 15 },
+  )
+  return { remember, whole, said, replayed }
+}
+
+describe('a server that remembers', () => {
+  it('waits for all of its past where that comes in time', async () => {
+    const { remember, whole, said } = stage('endless')
+    whole.resolve({ state: stateOf('whole'), lost: [] })
+    expect(await remember({ policies, at: 150, known: undefined }, never)).toEqual(stateOf('whole'))
+    expect(said).toEqual(['allOfThePast'])
+  })
+
+  it('decides with the last hour where it does not, says so, and decides anew what came since', async () => {
+    const { remember, whole, said, replayed } = stage('none')
+    const first = await remember({ policies, at: 150, known: undefined }, never)
+    expect(first).toEqual(stateOf('latest'))
+    expect(said).toEqual(['someOfThePast', 'not read back: days before the last hour, so far'])
+    const known = (decidedAt: number) => ({ state: first, decidedAt, policies })
+    expect(await remember({ policies, at: 165, known: known(150) }, never)).toBe(first)
+    whole.resolve({ state: stateOf('whole'), lost: [] })
+    await Promise.resolve()
+    expect(await remember({ policies, at: 180, known: known(165) }, never)).toEqual(stateOf('whole'))
+    expect(replayed).toEqual([150, 165])
+    expect(said.at(-1)).toBe('allOfThePast')
+  })
+
+  it('stays with what it knows where the rest cannot be read, and goes on saying so', async () => {
+    const { remember, whole, said } = stage('none')
+    const first = await remember({ policies, at: 150, known: undefined }, never)
+    whole.resolve({ state: emptyState, lost: ['the history of demand: HTTP status 503'] })
+    await Promise.resolve()
+    const known = { state: first, decidedAt: 150, policies }
+    expect(await remember({ policies, at: 165, known }, never)).toBe(first)
+    expect(said.at(-1)).toBe('not read back: the history of demand: HTTP status 503')
+    expect(said).not.toContain('allOfThePast')
+  })
+
+  it('begins anew under other policies, and gives up what it was reading', async () => {
+    const { remember, said } = stage('none')
+    await remember({ policies, at: 150, known: undefined }, never)
+    const known = { state: stateOf('before'), decidedAt: 150, policies }
+    const state = await remember({ policies: policySetOf([policyOf()]), at: 165, known }, never)
+    expect(state).toEqual(stateOf('before'))
+    expect(said).toContain('stopped')
+  })
+
+  it('has nothing to say of a past that is not to be read', async () => {
+    const { remember, said } = stage('endless', 'off')
+    expect(await remember({ policies, at: 150, known: undefined }, never)).toBe(emptyState)
+    expect(said).toEqual(['allOfThePast'])
+  })
+})
