@@ -6,7 +6,13 @@ import type { Site } from '../../src/backtest/site.ts'
 import type { Observation, ReplicaCounts } from '../../src/core/observation.ts'
 import type { Answers } from '../../src/core/observe/deal.ts'
 import { observe } from '../../src/core/observe/observe.ts'
-import { emittedTargets, recordedReplicas, withReplicas } from '../../src/core/observe/ownSeries.ts'
+import {
+  type LastDecided,
+  lastDecided,
+  lastDecidedMetrics,
+  recordedReplicas,
+  withReplicas,
+} from '../../src/core/observe/ownSeries.ts'
 import {
   defaultObserveOptions,
   demandOnly,
@@ -31,6 +37,7 @@ const wholeSeconds = 3 * 3600
 /** Longer than any run. */
 const ownSeconds = 30 * 86_400
 const ownTarget = { job: 'mixscaler' }
+const ownLines = new RegExp(`^(?:${lastDecidedMetrics.join('|')}|mixscaler_current_replicas)[ {].*$`, 'gm')
 
 type Counts = Readonly<Record<VariantId, Reading<ReplicaCounts>>>
 type Target = Readonly<Record<string, string>>
@@ -94,12 +101,7 @@ export class Monitoring {
   scrapeScaler(text: string | undefined, second: number): void {
     const at = epochSeconds + second
     if (text === undefined) this.own.scrapeFailed(ownTarget, at)
-    else
-      this.own.scrape(
-        ownTarget,
-        text.match(/^mixscaler_(?:target|current)_replicas\{.*$/gm)?.join('\n') ?? '',
-        at,
-      )
+    else this.own.scrape(ownTarget, text.match(ownLines)?.join('\n') ?? '', at)
   }
 
   /** Once at every instant of the grid, before it is asked for. */
@@ -140,8 +142,11 @@ export class Monitoring {
     })
   }
 
-  targets(at: number): Readonly<Record<VariantId, number>> {
-    return emittedTargets(this.ownRows('mixscaler_target_replicas', at))
+  lastDecided(at: number): LastDecided {
+    const rows = lastDecidedMetrics.flatMap((name) =>
+      this.ownRows(name, at).map(({ labels, value }) => ({ labels: { ...labels, __name__: name }, value })),
+    )
+    return lastDecided(rows)
   }
 
   private replicas(second: number): Counts {

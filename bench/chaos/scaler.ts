@@ -3,9 +3,10 @@
 import { decide } from '../../src/core/decide.ts'
 import type { PolicySet } from '../../src/core/policy.ts'
 import type { Tools } from '../../src/core/tools.ts'
-import { catchUp, type Known, type PastPorts, type Question } from '../../src/loop/catchUp.ts'
+import { catchUp, type Known, type Question } from '../../src/loop/catchUp.ts'
 import type { Clock } from '../../src/loop/clock.ts'
 import { publishedDecision } from '../../src/loop/publication.ts'
+import type { PastPorts } from '../../src/loop/readPast.ts'
 import { controlLoop, type TickReport } from '../../src/loop/tick.ts'
 import { Random } from '../../src/simulation/random.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
@@ -50,7 +51,7 @@ export function startScaler(options: ScalerOptions) {
       if (active(faults, 'prometheusGone', second())) throw new Error('no connection')
       return monitoring.lookBack(span, signals, second())
     },
-    targets: async (_, at) => monitoring.targets(at),
+    lastDecided: async (_, at) => monitoring.lastDecided(at),
     decide: async (...asked) => decide(...asked, tools),
     pause: async () => undefined,
     progress: () => undefined,
@@ -86,7 +87,7 @@ export function startScaler(options: ScalerOptions) {
       },
       publish: ({ decision, state }) => {
         known = { state, decidedAt: decision.at, policies }
-        metrics.decided(decision)
+        metrics.decided(decision, state)
         publication.publish(decision)
       },
       report: (report: TickReport) => {

@@ -69,7 +69,7 @@ export async function runTicks(
           clock,
           observe: async (_: PolicySet, span: Parameters<typeof instantsOf>[0]) =>
             instantsOf(span).map((at) => seen(at, [])),
-          targets: async () => ({}),
+          lastDecided: async () => ({ targets: {}, headrooms: {} }),
           decide: async (
             ...asked: Parameters<typeof decide> extends [...infer First, unknown] ? First : never
           ) => decide(...asked, tools),
@@ -80,7 +80,7 @@ export async function runTicks(
       },
       decide: async (...asked) => decide(...asked, tools),
       publish: ({ decision, observation, state }) => {
-        metrics.decided(decision)
+        metrics.decided(decision, state)
         publication.publish(decision)
         metrics.digested(Math.round(decision.at / intervalSeconds), {
           targets: targetsDigest(decision),

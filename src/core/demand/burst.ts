@@ -75,7 +75,7 @@ export function burstsOf(
 }
 
 /** What tells of a class's arrivals over seconds: its gateway, or the first tokens of the engines it enters. */
-function arrivingNow(
+export function arrivingNow(
   trafficClass: TrafficClass,
   seen: readonly Variant[],
   observation: Observation,

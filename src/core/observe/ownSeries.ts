@@ -18,6 +18,9 @@ const decidedAt = 'mixscaler_decision_timestamp_seconds'
 const pastRead = 'mixscaler_past_read'
 const headroom = 'mixscaler_headroom_memory_ratio'
 
+/** What is read of a server's last decision. */
+export const lastDecidedMetrics: readonly string[] = [decidedAt, pastRead, target, headroom]
+
 /** What a server emitted last, and learnt by then. */
 export interface LastDecided {
   /** The tick of that decision, where it is told. */
@@ -27,8 +30,7 @@ export interface LastDecided {
 }
 
 export function lastDecidedQuery(matchers: Readonly<Record<string, string>>): string {
-  const names = [decidedAt, pastRead, target, headroom].join('|')
-  return `{${[`__name__=~"${names}"`, ...termsOf(matchers)].join(', ')}}`
+  return `{${[`__name__=~"${lastDecidedMetrics.join('|')}"`, ...termsOf(matchers)].join(', ')}}`
 }
 
 /**
