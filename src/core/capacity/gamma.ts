@@ -58,7 +58,7 @@ function density(shape: number, z: number): number {
 function logGamma(x: number): number {
   if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x)
   let sum = 0.99999999999980993
-  for (const [i, coefficient] of lanczos.entries()) sum += coefficient / (x + i)
+  for (let i = 0; i < lanczos.length; i++) sum += (lanczos[i] ?? 0) / (x + i)
   const t = x + 6.5
   return 0.5 * Math.log(2 * Math.PI) + (x - 0.5) * Math.log(t) - t + Math.log(sum)
 }

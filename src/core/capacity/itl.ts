@@ -25,19 +25,18 @@ export function itlMixture(station: Station, chain: Chain): readonly Piece[] {
   )
   const early = reaching.map((share) => share / dec)
   const late = 1 - early.reduce((sum, share) => sum + share, 0)
-  return chain.nodes
-    .filter((node) => node.k > 0)
-    .flatMap(({ probability, n }) => {
-      const state = cycle(station, n)
-      const weight = (probability * n) / state.EC
-      const steady: Step = { p0: state.p0, p1: state.p1, mean: state.EC, variance: state.V }
-      return [
-        ...stepPieces(station, state, steady, weight * Math.max(0, late)),
-        ...transient(station, state).flatMap((step, gap) =>
-          stepPieces(station, state, step, weight * (early[gap] ?? 0)),
-        ),
-      ]
+  const pieces: Piece[] = []
+  for (const { k, probability, n } of chain.nodes) {
+    if (!(k > 0)) continue
+    const state = cycle(station, n)
+    const weight = (probability * n) / state.EC
+    const steady: Step = { p0: state.p0, p1: state.p1, mean: state.EC, variance: state.V }
+    addStep(pieces, station, state, steady, weight * Math.max(0, late))
+    transient(station, state).forEach((step, gap) => {
+      addStep(pieces, station, state, step, weight * (early[gap] ?? 0))
     })
+  }
+  return pieces
 }
 
 function transient(station: Station, { S, dl, m0, v0 }: Cycle): readonly Step[] {
@@ -62,8 +61,8 @@ function transient(station: Station, { S, dl, m0, v0 }: Cycle): readonly Step[] 
 }
 
 /** No prompt: S. One: S + dl + B. More: a gamma that makes up the step's mean and variance. */
-function stepPieces(station: Station, { S, dl }: Cycle, step: Step, weight: number): readonly Piece[] {
-  if (!(weight > 0)) return []
+function addStep(pieces: Piece[], station: Station, { S, dl }: Cycle, step: Step, weight: number): void {
+  if (!(weight > 0)) return
   const { e1, e2, prompts, furtherChunks, fullStep } = station.work
   const base = S + dl
   const cap = base + fullStep
@@ -73,23 +72,19 @@ function stepPieces(station: Station, { S, dl }: Cycle, step: Step, weight: numb
   // A prompt longer than the budget fills further steps, which the gated cycle takes for quiet ones.
   const perPrompt = furtherChunks.reduce((sum, chunk) => sum + chunk.weight, 0)
   const carried = Math.min(p0, station.lambda * step.mean * perPrompt)
-  const pieces = [
-    atom(weight * (p0 - carried), S),
-    ...furtherChunks.map((chunk) => atom(weight * carried * (chunk.weight / perPrompt), base + chunk.value)),
-    ...prompts.map((prompt) => atom(weight * p1 * prompt.weight, base + prompt.value, cap)),
-  ]
-  if (!(p2 > 1e-12)) return pieces
+  pieces.push(atom(weight * (p0 - carried), S))
+  for (const chunk of furtherChunks)
+    pieces.push(atom(weight * carried * (chunk.weight / perPrompt), base + chunk.value))
+  for (const prompt of prompts) pieces.push(atom(weight * p1 * prompt.weight, base + prompt.value, cap))
+  if (!(p2 > 1e-12)) return
   const meanLeft = (step.mean - p0 * S - p1 * (base + e1)) / p2
   const one = (base + e1) ** 2 + (e2 - e1 * e1)
   const squareLeft = (step.variance + step.mean ** 2 - p0 * S * S - p1 * one) / p2
-  return [
-    ...pieces,
-    {
-      weight: weight * p2,
-      shift: base,
-      mean: Math.max(2 * e1, meanLeft - base),
-      variance: Math.max(2 * (e2 - e1 * e1), squareLeft - meanLeft ** 2),
-      cap,
-    },
-  ]
+  pieces.push({
+    weight: weight * p2,
+    shift: base,
+    mean: Math.max(2 * e1, meanLeft - base),
+    variance: Math.max(2 * (e2 - e1 * e1), squareLeft - meanLeft ** 2),
+    cap,
+  })
 }

@@ -1,7 +1,7 @@
 // Answers already worked out, so that a tick pays only for what changed: a thousand variants of which five in a
 // hundred are new cost five in a hundred. It is the caller's to keep and never changes an answer, only its price.
 import { among, type Pooling, poolingOf } from './capacity.ts'
-import type { Capacity, CapacityQuestion } from './question.ts'
+import type { Capacity, CapacityQuestion, Shape } from './question.ts'
 
 export interface CapacityMemo {
   readonly capacityOf: (question: CapacityQuestion) => Capacity
@@ -29,6 +29,21 @@ export function createCapacityMemo(maxEntries = 20_000, workOut = poolingOf): Ca
   }
 }
 
+const shapeKeys = new WeakMap<Shape, string>()
+
+/** Most of the key, and the same for all variants of a class, tick after tick. */
+function shapeKey(shape: Shape): string {
+  const known = shapeKeys.get(shape)
+  if (known !== undefined) return known
+  const key = JSON.stringify([
+    shape.promptTokens.map(({ tokens, weight }) => [tokens, weight]),
+    shape.outputTokens.map(({ tokens, weight }) => [tokens, weight]),
+    [shape.prefixHitRate, shape.contextTokens],
+  ])
+  shapeKeys.set(shape, key)
+  return key
+}
+
 /** Equal for questions with equal answers at every count of replicas: all the numbers, in a fixed order. */
 export function capacityKey(question: CapacityQuestion): string {
   const { profile, limits, shape, goal } = question
@@ -37,9 +52,7 @@ export function capacityKey(question: CapacityQuestion): string {
     [profile.a, profile.b, profile.c, profile.ap, profile.bp, profile.d2, profile.g, profile.h],
     [profile.mixtureOfExperts?.x, profile.mixtureOfExperts?.kappa],
     [limits.maxNumSeqs, limits.maxNumBatchedTokens, limits.kvTokens],
-    shape.promptTokens.map(({ tokens, weight }) => [tokens, weight]),
-    shape.outputTokens.map(({ tokens, weight }) => [tokens, weight]),
-    [shape.prefixHitRate, shape.contextTokens],
+    shapeKey(shape),
     goal.kind === 'throughput'
       ? goal.kind
       : [goal.ttft, goal.itl, goal.tpot].map((bound) => bound && [bound.percentile, bound.seconds]),

@@ -6,7 +6,7 @@ import { type Station, station } from './cycle.ts'
 import { decodeStep, prefillSurcharge } from './iteration.ts'
 import { itlMixture } from './itl.ts'
 import type { Workload } from './lengths.ts'
-import type { Mixture } from './mixture.ts'
+import type { Mixture, Piece } from './mixture.ts'
 import type { Latencies, Metric, ReplicaModel } from './replica.ts'
 import { tpotMixture } from './tpot.ts'
 import { ttftMixture } from './ttft.ts'
@@ -69,10 +69,13 @@ interface Level {
 }
 
 function latenciesOver(levels: readonly Level[], tempering: Readonly<Record<Metric, Tempering>>): Latencies {
-  const mixed = (metric: Metric, of: (station: Station, chain: Chain) => Mixture): Mixture =>
-    levels.flatMap(({ weight, station, chains }) =>
-      of(station, chains[tempering[metric]]).map((piece) => ({ ...piece, weight: weight * piece.weight })),
-    )
+  const mixed = (metric: Metric, of: (station: Station, chain: Chain) => Mixture): Mixture => {
+    const all: Piece[] = []
+    for (const { weight: part, station, chains } of levels)
+      for (const { weight, shift, mean, variance, cap } of of(station, chains[tempering[metric]]))
+        all.push({ weight: part * weight, shift, mean, variance, cap })
+    return all
+  }
   return {
     mixture: (metric) => {
       switch (metric) {
