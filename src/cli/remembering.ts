@@ -2,7 +2,7 @@
 // so that both take the same decision. What is lost is said; it never keeps a command from going on.
 import type { PolicySet } from '../core/policy.ts'
 import { emptyState, type State } from '../core/state.ts'
-import { catchUp, type Known, type Question } from '../loop/catchUp.ts'
+import { catchUp, type Known, type Question, tickBefore } from '../loop/catchUp.ts'
 import type { Clock } from '../loop/clock.ts'
 import type { Reading } from '../loop/pastReader.ts'
 import type { CatchUpOptions, CaughtUp, PastPorts, ReadPast } from '../loop/readPast.ts'
@@ -14,6 +14,9 @@ const limitSeconds = 20
 
 /** So long the first decision waits for all of the past, before it is taken with the last hour alone. */
 const patienceSeconds = 3.5
+
+/** Where some of the past could not be read, it is read anew, after so long at the earliest. */
+const healSeconds = 60
 
 /** Progress is said once this has passed, and then as often. */
 const quietSeconds = 2
@@ -41,20 +44,29 @@ type Interval = Pick<CatchUpOptions, 'intervalSeconds'>
 export function rememberer(ports: RememberPorts, { intervalSeconds }: Interval): Remember {
   return async (question, signal) => {
     if (ports.eyes.history === 'off') return question.known?.state ?? emptyState
-    return remembered(ports, question, intervalSeconds, signal)
+    return (await remembered(ports, question, intervalSeconds, signal)).state
   }
 }
 
 /**
  * Waits for a while. A past that takes longer is learnt beside the first decisions, which rest on the last hour; once it is
- * there, the ticks since are decided anew on it, as a server decided them that always ran.
+ * there, the ticks since are decided anew on it, as a server decided them that always ran. Where some of it was lost, of a
+ * start or of missed ticks, that is said, and all of it is read anew beside the decisions.
  */
 export function patientRememberer(ports: PatientPorts, { intervalSeconds }: Interval): Remember {
   let reading: { readonly policies: PolicySet; readonly previous: number; readonly of: Reading } | undefined
   let arrived: CaughtUp | undefined
+  let complete = false
+  let healedAt = Number.NEGATIVE_INFINITY
 
-  const past: ReadPast = async (policies, previous, signal) => {
+  function restsOn(lost: readonly string[]): void {
+    complete = lost.length === 0
+    ports.rests(complete ? 'allOfThePast' : 'someOfThePast')
+  }
+
+  async function begin(policies: PolicySet, previous: number, signal: AbortSignal) {
     reading?.of.stop()
+    healedAt = ports.clock.now()
     const of = await ports.read(policies, previous)
     signal.addEventListener('abort', of.stop, { once: true })
     const own = { policies, previous, of }
@@ -64,6 +76,11 @@ export function patientRememberer(ports: PatientPorts, { intervalSeconds }: Inte
       if (reading === own) arrived = caught
       return caught
     })
+    return { of, whole }
+  }
+
+  const past: ReadPast = async (policies, previous, signal) => {
+    const { of, whole } = await begin(policies, previous, signal)
     const patience = new AbortController()
     const waited = ports.clock.sleep(patienceSeconds, AbortSignal.any([signal, patience.signal]))
     const inTime = await Promise.race([whole, waited])
@@ -71,10 +88,9 @@ export function patientRememberer(ports: PatientPorts, { intervalSeconds }: Inte
     signal.throwIfAborted()
     if (inTime !== undefined) {
       reading = undefined
-      ports.rests(inTime.lost.length === 0 ? 'allOfThePast' : 'someOfThePast')
+      restsOn(inTime.lost)
       return inTime
     }
-    ports.rests('someOfThePast')
     const latest = await of.latest
     signal.throwIfAborted()
     return { state: latest ?? emptyState, lost: ['days before the last hour, so far'] }
@@ -90,7 +106,7 @@ export function patientRememberer(ports: PatientPorts, { intervalSeconds }: Inte
     for (const text of lost) ports.lost(`not read back: ${text}`)
     if (lost.length > 0) return known
     ports.progress('history: read back, all of it')
-    ports.rests('allOfThePast')
+    restsOn([])
     return { state, decidedAt: previous, policies }
   }
 
@@ -100,7 +116,16 @@ export function patientRememberer(ports: PatientPorts, { intervalSeconds }: Inte
       return question.known?.state ?? emptyState
     }
     const known = overtaken(question)
-    return remembered({ ...ports, past }, { ...question, known }, intervalSeconds, signal)
+    const { state, lost } = await remembered(
+      { ...ports, past },
+      { ...question, known },
+      intervalSeconds,
+      signal,
+    )
+    if (lost.length > 0) restsOn(lost)
+    if (!complete && reading === undefined && ports.clock.now() - healedAt >= healSeconds)
+      await begin(question.policies, tickBefore(question.at, intervalSeconds), signal)
+    return state
   }
 }
 
@@ -109,7 +134,7 @@ async function remembered(
   question: Question,
   intervalSeconds: number,
   signal: AbortSignal,
-): Promise<State> {
+): Promise<CaughtUp> {
   const { clock, eyes, past } = ports
   const found = {
     clock,
@@ -120,9 +145,9 @@ async function remembered(
     progress: nowAndThen(clock, ports.progress),
     ...(past === undefined ? {} : { past }),
   }
-  const { state, lost } = await catchUp(question, found, { intervalSeconds, limitSeconds }, signal)
-  for (const text of lost) ports.lost(`not read back: ${text}`)
-  return state
+  const caught = await catchUp(question, found, { intervalSeconds, limitSeconds }, signal)
+  for (const text of caught.lost) ports.lost(`not read back: ${text}`)
+  return caught
 }
 
 export function nowAndThen(clock: Clock, say: (text: string) => void): (text: string) => void {

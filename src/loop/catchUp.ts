@@ -40,7 +40,7 @@ export async function catchUp(
   signal: AbortSignal,
 ): Promise<CaughtUp> {
   const { known, policies, at } = question
-  const previous = (Math.ceil(at / options.intervalSeconds) - 1) * options.intervalSeconds
+  const previous = tickBefore(at, options.intervalSeconds)
   if (known !== undefined && known.policies === policies) {
     const { decidedAt, state } = known
     if (decidedAt >= previous) return { state, lost: [] }
@@ -58,6 +58,11 @@ export async function catchUp(
   const caught = await (ports.past ?? inPlace(ports, options))(policies, previous, signal)
   // What is known is worth more than a past that cannot be read.
   return caught.lost.length > 0 && known !== undefined ? { ...caught, state: known.state } : caught
+}
+
+/** The last tick that is to be known before the one at `at`. */
+export function tickBefore(at: number, intervalSeconds: number): number {
+  return (Math.ceil(at / intervalSeconds) - 1) * intervalSeconds
 }
 
 function inPlace(ports: PastPorts, options: CatchUpOptions): ReadPast {

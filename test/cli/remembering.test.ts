@@ -14,9 +14,9 @@ const never = new AbortController().signal
 const stateOf = (name: string): State => ({ ...emptyState, policies: { [name]: { seen: [], since: 0 } } })
 
 /** Time stands still, but for patience that is to run out at once. */
-function clockOf(patience: 'endless' | 'none'): Clock {
+function clockOf(patience: 'endless' | 'none', now: () => number): Clock {
   return {
-    now: () => 0,
+    now,
     sleep: (seconds, signal) =>
       patience === 'none' && seconds < 5
         ? Promise.resolve()
@@ -28,30 +28,38 @@ function stage(patience: 'endless' | 'none', history: 'auto' | 'off' = 'auto') {
   const whole = Promise.withResolvers<CaughtUp>()
   const said: string[] = []
   const replayed: number[] = []
+  const read: number[] = []
+  const world = { now: 0, answers: true }
   const remember = patientRememberer(
     {
-      clock: clockOf(patience),
+      clock: clockOf(patience, () => world.now),
       eyes: {
         history,
-        observePast: async (_, span) => instantsOf(span).map(observationAt),
+        observePast: async (_, span) => {
+          if (!world.answers) throw new Error('no answer')
+          return instantsOf(span).map(observationAt)
+        },
         lastDecided: async () => ({ targets: {}, headrooms: {} }),
       },
       decide: async (set, state, { at }: Observation): Promise<Decided> => {
         replayed.push(at)
         return { decision: decisionOf(set, at, 1), state }
       },
-      read: async () => ({
-        latest: Promise.resolve(stateOf('latest')),
-        whole: whole.promise,
-        stop: () => said.push('stopped'),
-      }),
+      read: async (_, previous) => {
+        read.push(previous)
+        return {
+          latest: Promise.resolve(stateOf('latest')),
+          whole: whole.promise,
+          stop: () => said.push('stopped'),
+        }
+      },
       rests: (on) => said.push(on),
       progress: () => undefined,
       lost: (text) => said.push(text),
     },
     { intervalSeconds: 15 },
   )
-  return { remember, whole, said, replayed }
+  return { remember, whole, said, replayed, read, world }
 }
 
 describe('a server that remembers', () => {
@@ -66,7 +74,7 @@ describe('a server that remembers', () => {
     const { remember, whole, said, replayed } = stage('none')
     const first = await remember({ policies, at: 150, known: undefined }, never)
     expect(first).toEqual(stateOf('latest'))
-    expect(said).toEqual(['someOfThePast', 'not read back: days before the last hour, so far'])
+    expect(said).toEqual(['not read back: days before the last hour, so far', 'someOfThePast'])
     const known = (decidedAt: number) => ({ state: first, decidedAt, policies })
     expect(await remember({ policies, at: 165, known: known(150) }, never)).toBe(first)
     whole.resolve({ state: stateOf('whole'), lost: [] })
@@ -85,6 +93,24 @@ describe('a server that remembers', () => {
     expect(await remember({ policies, at: 165, known }, never)).toBe(first)
     expect(said.at(-1)).toBe('not read back: the history of demand: HTTP status 503')
     expect(said).not.toContain('allOfThePast')
+  })
+
+  it('says that missed ticks are lost to it, and reads all of the past anew beside its decisions', async () => {
+    const { remember, whole, said, read, world } = stage('endless')
+    whole.resolve({ state: stateOf('whole'), lost: [] })
+    const first = await remember({ policies, at: 150, known: undefined }, never)
+    world.answers = false
+    const missed = { state: first, decidedAt: 150, policies }
+    expect(await remember({ policies, at: 180, known: missed }, never)).toBe(first)
+    expect(said.slice(-2)).toEqual(['not read back: missed ticks: no answer', 'someOfThePast'])
+    expect(read).toEqual([135]) // not at once again
+    world.answers = true
+    world.now = 60
+    await remember({ policies, at: 195, known: { ...missed, decidedAt: 180 } }, never)
+    expect(read).toEqual([135, 180])
+    const healed = await remember({ policies, at: 210, known: { ...missed, decidedAt: 195 } }, never)
+    expect(healed).toEqual(stateOf('whole'))
+    expect(said.at(-1)).toBe('allOfThePast')
   })
 
   it('begins anew under other policies, and gives up what it was reading', async () => {
