@@ -123,7 +123,7 @@ function startHttp({ options, publication, store, metrics, logger, signal }: Sha
   return startHttpServer(
     { address: options.address, port: options.httpPort },
     {
-      page: livePage(webAssets(), version()),
+      page: livePage(webAssets(), version(), options.emission),
       metrics: metrics.render,
       ready: () => (signal.aborted ? { kind: 'notReady', why: 'the server is stopping' } : { kind: 'ready' }),
       plan: () => {

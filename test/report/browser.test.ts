@@ -160,7 +160,7 @@ describe('the served page', () => {
   let failures: readonly string[] = []
 
   beforeAll(async () => {
-    const { text, contentSecurityPolicy } = livePage(webAssets(), '1.2.3')
+    const { text, contentSecurityPolicy } = livePage(webAssets(), '1.2.3', 'target')
     const policies = await examplePolicies('chat/llama-70b')
     server = await startHttpServer(
       { address: '127.0.0.1', port: 0 },
@@ -216,6 +216,19 @@ describe('the served page', () => {
       new Set([`${origin}/`, `${origin}/api/v1/plan`, `${origin}/api/v1/policies`]),
     )
     await page.close()
+  })
+
+  test('says that it is a dry run where it is one, and only there', async () => {
+    const { page, text } = await shownOn('light')
+    expect(text).not.toContain('dry run')
+    await page.close()
+    const file = join(directory, 'dry.html')
+    writeFileSync(file, livePage(webAssets(), '1.2.3', 'current').text)
+    const dry = await browser.open(pathToFileURL(file).href, { scheme: 'dark', width: 1280 })
+    expect(String(await dry.evaluate('document.body.innerText'))).toContain(
+      'dry run KEDA is told the counts that are asked for already',
+    )
+    await dry.close()
   })
 
   test('shows names as text, and what is wrong with policy files', async () => {

@@ -68,8 +68,9 @@ ${table(
 
 function boundNote(bound: BacktestReport['bound']): Content {
   if (bound === undefined) return absent('The bound was not worked out: backtest --bound does.')
-  return html`<p class="note">The bound is ${number(bound.dollarsPerHour, dollarsPerHour)} an hour: less than that carries ${number(bound.attainment, share)} of the interactive
-requests with no schedule at all, by the capacity model and known rates. The dotted line below is the cheapest schedule found in whole replicas, ${number(bound.scheduleDollarsPerHour, dollarsPerHour)} an hour.</p>`
+  const { attainment, scheduleDollarsPerHour } = bound
+  return html`<p>The bound is ${number(bound.dollarsPerHour, dollarsPerHour)}: by the capacity model no schedule carries ${number(attainment, share)} of the interactive requests
+for less. Where that model is cautious, a run can be below it. The dotted line under Cost per hour is the cheapest schedule found in whole replicas, ${number(scheduleDollarsPerHour, dollarsPerHour)}.</p>`
 }
 
 function comparisonRow(each: Comparison, ours: string): readonly Content[] {

@@ -9,7 +9,12 @@ export interface LivePage {
   readonly contentSecurityPolicy: string
 }
 
-export function livePage({ style, pageScript }: WebAssets, version: string): LivePage {
+/** What callers are told: the targets, or in a dry run what is asked for already. */
+export type Told = 'target' | 'current'
+
+const dryRun = html`<p class="subtitle"><span class="status held">dry run</span> KEDA is told the counts that are asked for already: targets below are what would be, and nothing follows them.</p>`
+
+export function livePage({ style, pageScript }: WebAssets, version: string, told: Told): LivePage {
   const text = html`<!doctype html>
 <html lang="en">
 <head>
@@ -24,7 +29,7 @@ export function livePage({ style, pageScript }: WebAssets, version: string): Liv
 <header class="top"><div>
 <p class="brand">Mixscaler</p>
 <h1>What runs, and why</h1>
-<p class="subtitle"><span id="freshness" class="status" role="status">loading</span></p>
+<p class="subtitle"><span id="freshness" class="status" role="status">loading</span></p>${told === 'current' ? dryRun : ''}
 </div></header>
 <main id="content"><noscript><section>This page needs its script. The same as JSON: <a href="/api/v1/plan">/api/v1/plan</a></section></noscript></main>
 <footer>Read-only. As JSON: <a href="/api/v1/plan">plan</a>, <a href="/api/v1/policies">policies</a>; for Prometheus: <a href="/metrics">metrics</a>. Mixscaler ${version}</footer>
