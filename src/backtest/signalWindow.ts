@@ -1,10 +1,10 @@
 // What Prometheus would answer about one variant: counters and gauges as they were scraped, rates over windows with
 // PromQL's own extrapolation. The numbers are those that text, scrape and query would give, without the text.
-import type { Histogram } from '../core/histogram.ts'
+import { eventsPerSecond, type Histogram, type LengthHistogram } from '../core/histogram.ts'
 import type { ReplicaCounts, TypicalEngine, VariantSignals } from '../core/observation.ts'
 import { defaultObserveOptions } from '../core/observe/queries.ts'
 import { type ShortPart, shortRate } from '../core/observe/shortRate.ts'
-import { missing, type Reading } from '../core/reading.ts'
+import { isMissing, missing, type Reading } from '../core/reading.ts'
 import { oneTwoFive, tokenGapBounds, ttftBounds } from '../simulation/metrics.ts'
 import { extrapolated, slope } from '../simulation/seriesRate.ts'
 
@@ -125,8 +125,8 @@ export class SignalWindow {
       completionsPerSecond: rate(completions, 'finished requests'),
       generationTokensPerSecond: rate(generationTokens, 'generated tokens'),
       preemptionsPerSecond: rate(preemptions, 'preemptions'),
-      promptTokens: this.histogram(at, 'promptTokens', lengthWindowSeconds, replicas),
-      outputTokens: this.histogram(at, 'outputTokens', lengthWindowSeconds, replicas),
+      promptTokens: this.lengths(at, 'promptTokens', replicas),
+      outputTokens: this.lengths(at, 'outputTokens', replicas),
       ttft: this.histogram(at, 'ttft', rateWindowSeconds, replicas),
       itl: this.histogram(at, 'itl', rateWindowSeconds, replicas),
       tpot: this.histogram(at, 'tpot', rateWindowSeconds, replicas),
@@ -211,6 +211,21 @@ export class SignalWindow {
       ttftSecondsPerSecond === undefined
       ? absent(replicas, 'the typical engine')
       : { gapsPerSecond, gapSecondsPerSecond, firstTokensPerSecond, ttftSecondsPerSecond }
+  }
+
+  private lengths(
+    at: number,
+    name: 'promptTokens' | 'outputTokens',
+    replicas: ReplicaCounts,
+  ): Reading<LengthHistogram> {
+    const histogram = this.histogram(at, name, lengthWindowSeconds, replicas)
+    const lately = this.histogram(at, name, rateWindowSeconds, replicas)
+    if (isMissing(histogram) || isMissing(lately)) return histogram
+    const { sumPerSecond } = lately
+    return {
+      ...histogram,
+      lately: { seconds: rateWindowSeconds, eventsPerSecond: eventsPerSecond(lately), sumPerSecond },
+    }
   }
 
   private histogram(

@@ -11,6 +11,18 @@ export interface Histogram {
   readonly sumPerSecond: number
 }
 
+/** A histogram over several minutes, and what came in the last of them. */
+export interface LengthHistogram extends Histogram {
+  /** Absent: recorded by a version that did not ask. */
+  readonly lately?: Lately
+}
+
+export interface Lately {
+  readonly seconds: number
+  readonly eventsPerSecond: number
+  readonly sumPerSecond: number
+}
+
 export function eventsPerSecond(histogram: Histogram): number {
   return histogram.perSecond.reduce((total, rate) => total + rate, 0)
 }
@@ -19,6 +31,20 @@ export function eventsPerSecond(histogram: Histogram): number {
 export function mean(histogram: Histogram): number | undefined {
   const events = eventsPerSecond(histogram)
   return events > 0 ? histogram.sumPerSecond / events : undefined
+}
+
+/** About the mean, each event taken at the middle of its bucket; undefined where nothing was observed. */
+export function variance(histogram: Histogram): number | undefined {
+  const average = mean(histogram)
+  if (average === undefined) return undefined
+  let sum = 0
+  let lower = 0
+  histogram.perSecond.forEach((rate, i) => {
+    const upper = histogram.upperBounds[i] ?? lower
+    sum += rate * ((lower + upper) / 2 - average) ** 2
+    lower = upper
+  })
+  return sum / eventsPerSecond(histogram)
 }
 
 /** The q-quantile (0..1), or undefined where nothing was observed. In the +Inf bucket: the last finite edge. */

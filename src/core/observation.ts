@@ -1,6 +1,6 @@
 // What the world looked like at one instant of the tick grid: plain JSON, so that it can be recorded,
 // replayed and attached to a bug report. It holds names and numbers, never addresses or secrets.
-import type { Histogram } from './histogram.ts'
+import type { Histogram, LengthHistogram } from './histogram.ts'
 import type { ClassId, VariantId } from './policy.ts'
 import type { Reading } from './reading.ts'
 
@@ -32,8 +32,8 @@ export interface VariantSignals {
   readonly generationTokensPerSecond: Reading
   readonly preemptionsPerSecond: Reading
   /** Prompt and output tokens per request, by finish time. */
-  readonly promptTokens: Reading<Histogram>
-  readonly outputTokens: Reading<Histogram>
+  readonly promptTokens: Reading<LengthHistogram>
+  readonly outputTokens: Reading<LengthHistogram>
   /** Seconds. */
   readonly ttft: Reading<Histogram>
   readonly itl: Reading<Histogram>
@@ -116,6 +116,6 @@ export interface GatewaySignals {
   readonly counted: 'some' | 'none'
   readonly arrivingNow: Reading<ShortRate>
   /** Tokens per request, where the gateway measures them. */
-  readonly promptTokens: Reading<Histogram>
-  readonly outputTokens: Reading<Histogram>
+  readonly promptTokens: Reading<LengthHistogram>
+  readonly outputTokens: Reading<LengthHistogram>
 }

@@ -27,10 +27,10 @@ describe('headroom feedback', () => {
   it('adds headroom after bad minutes, and takes a little back after good ones', () => {
     const worse = afterMinutes(10, bad)
     expect(worse.verdict).toBe('tooFew')
-    expect(worse.learnt).toBeCloseTo(10 * 0.02 * (0.3 - 0.006), 3)
+    expect(worse.learnt).toBeCloseTo(10 * 0.02 * (0.3 - 0.0065), 3)
     const better = afterMinutes(60, good, worse)
     expect(better.verdict).toBe('kept')
-    expect(worse.learnt - better.learnt).toBeCloseTo(60 * 0.02 * 0.002 + worse.learnt / 168, 3)
+    expect(worse.learnt - better.learnt).toBeCloseTo(60 * 0.02 * 0.0025 + worse.learnt / 168, 3)
   })
 
   it('holds the goal in the long run, whatever share of the minutes is bad', () => {
@@ -88,7 +88,7 @@ describe('headroom feedback', () => {
   it('learns from requests that came before their replicas: those were ordered too late', () => {
     const late = afterMinutes(5, { ...bad, load: 1.2, coming: 'some' })
     expect(late.verdict).toBe('orderedLate')
-    expect(late.learnt).toBeCloseTo(5 * 0.8 * 0.02 * (0.3 - 0.006), 3)
+    expect(late.learnt).toBeCloseTo(5 * 0.8 * 0.02 * (0.3 - 0.0065), 3)
   })
 
   it('learns the less the larger the jump that came before its replicas, and nothing from one to the double', () => {

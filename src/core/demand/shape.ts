@@ -2,7 +2,14 @@
 // assumes. Read anew only now and then, so that sampling noise neither moves the plan nor costs a new capacity.
 import type { LengthBin, Shape } from '../capacity/question.ts'
 import { assumedLengths, lengthBins } from '../capacity/shape.ts'
-import { eventsPerSecond, type Histogram } from '../histogram.ts'
+import {
+  eventsPerSecond,
+  type Histogram,
+  type Lately,
+  type LengthHistogram,
+  mean,
+  variance,
+} from '../histogram.ts'
 import type { Observation, VariantSignals } from '../observation.ts'
 import { type Role, serves, type TrafficClass, type Variant } from '../policy.ts'
 import { isMissing, type Reading } from '../reading.ts'
@@ -59,9 +66,32 @@ function observedShape(
     merged(exits.map((signals) => signals.outputTokens))
   if (promptTokens === undefined || outputTokens === undefined) return undefined
   return {
-    promptTokens: lengthBins(promptTokens, binCount),
-    outputTokens: lengthBins(outputTokens, binCount),
+    promptTokens: lengthBins(asOfLate(promptTokens), binCount),
+    outputTokens: lengthBins(asOfLate(outputTokens), binCount),
     prefixHitRate: prefixHitRate(entrances),
+  }
+}
+
+/** How far the last minute must lie from what chance makes of so many requests, in standard errors. */
+const surelyChanged = 3
+
+/**
+ * Lengths change at once, and minutes of the old ones hide it. Where the mean of the last minute differs from that of the
+ * window by more than chance, and by what matters, all lengths are taken to have changed by as much.
+ */
+function asOfLate(histogram: LengthHistogram): Histogram {
+  const { lately, upperBounds, perSecond, sumPerSecond } = histogram
+  const [usual, spread] = [mean(histogram), variance(histogram)]
+  if (lately === undefined || usual === undefined || spread === undefined) return histogram
+  if (!(lately.eventsPerSecond > 0 && usual > 0)) return histogram
+  const now = lately.sumPerSecond / lately.eventsPerSecond
+  const chance = surelyChanged * Math.sqrt(spread / (lately.eventsPerSecond * lately.seconds))
+  if (Math.abs(now - usual) <= Math.max(chance, materialChange * Math.max(now, usual))) return histogram
+  const factor = now / usual
+  return {
+    upperBounds: upperBounds.map((bound) => bound * factor),
+    perSecond,
+    sumPerSecond: sumPerSecond * factor,
   }
 }
 
@@ -93,8 +123,8 @@ export function meanTokens(bins: readonly LengthBin[]): number {
 }
 
 /** One histogram over all of them; undefined where nothing was observed. */
-function merged(readings: readonly Reading<Histogram>[]): Histogram | undefined {
-  const histograms = readings.filter((reading): reading is Histogram => !isMissing(reading))
+function merged(readings: readonly Reading<LengthHistogram>[]): LengthHistogram | undefined {
+  const histograms = readings.filter((reading): reading is LengthHistogram => !isMissing(reading))
   const upperBounds = [...new Set(histograms.flatMap((histogram) => histogram.upperBounds))].sort(
     (x, y) => x - y,
   )
@@ -108,8 +138,21 @@ function merged(readings: readonly Reading<Histogram>[]): Histogram | undefined 
       perSecond[at] = (perSecond[at] ?? 0) + rate
     })
   }
-  const all = { upperBounds, perSecond, sumPerSecond }
+  const lately = latelyOf(histograms)
+  const all = { upperBounds, perSecond, sumPerSecond, ...(lately === undefined ? {} : { lately }) }
   return eventsPerSecond(all) > 0 ? all : undefined
+}
+
+/** Of all of them, or not at all. */
+function latelyOf(histograms: readonly LengthHistogram[]): Lately | undefined {
+  let [events, sum, seconds] = [0, 0, 0]
+  for (const { lately } of histograms) {
+    if (lately === undefined) return undefined
+    events += lately.eventsPerSecond
+    sum += lately.sumPerSecond
+    seconds = lately.seconds
+  }
+  return { seconds, eventsPerSecond: events, sumPerSecond: sum }
 }
 
 /** Weighted by prompts; to whole twentieths, rounded down: a hit that does not come costs an SLO. */

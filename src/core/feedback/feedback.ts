@@ -47,7 +47,7 @@ export interface HeadroomInput {
 const gain = 0.02
 
 /** Aims at this part of the requests that may break their SLO: the rest is for what teaches little or nothing. */
-const aim = 0.6
+const aim = 0.65
 
 /** Of what was ready: where a plan asks for so much, no headroom would have covered the jump, and it teaches nothing. */
 const hopeless = 2

@@ -97,6 +97,8 @@ function partsOf(
       : [
           part(`${name}Buckets`, rate(`${metric}_bucket`, lengthWindowSeconds), ['le']),
           part(`${name}Sum`, rate(`${metric}_sum`, lengthWindowSeconds)),
+          part(`${name}LatelySum`, rate(`${metric}_sum`)),
+          part(`${name}LatelyCount`, rate(`${metric}_count`)),
         ]
   const { passed, rejected, queued, promptTokens, outputTokens, alive } = family
   return [

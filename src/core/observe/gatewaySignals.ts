@@ -1,6 +1,6 @@
 // What each class's gateway says: rows of the one gateway query dealt out by namespace, model and the labels that the
 // policy tells classes apart by. No rows for a class at a gateway that answers means that none of it has come.
-import type { Histogram } from '../histogram.ts'
+import type { LengthHistogram } from '../histogram.ts'
 import type { GatewaySignals } from '../observation.ts'
 import type { ClassId } from '../policy.ts'
 import { isMissing, missing, type Reading } from '../reading.ts'
@@ -101,11 +101,15 @@ function readFamily(
   if (isMissing(waiting)) return waiting
   const growth = queued === undefined ? 0 : total(rows('queueGrowth'), 'growth of the queue', 'any')
   if (isMissing(growth)) return growth
-  const lengths = (name: string, metric: string | undefined): Reading<Histogram> => {
+  const lengths = (name: string, metric: string | undefined): Reading<LengthHistogram> => {
     if (metric === undefined) return missing('notReported', `${name} at the gateway`)
     const buckets = rows(`${name}Buckets`)
     if (buckets.length === 0) return missing('idle', `${name} at the gateway`)
-    return histogramOf(buckets, rows(`${name}Sum`), `${name} at the gateway`)
+    const histogram = histogramOf(buckets, rows(`${name}Sum`), `${name} at the gateway`)
+    const eventsPerSecond = total(rows(`${name}LatelyCount`), name, 'nonNegative')
+    const sumPerSecond = total(rows(`${name}LatelySum`), name, 'nonNegative')
+    if (isMissing(histogram) || isMissing(eventsPerSecond) || isMissing(sumPerSecond)) return histogram
+    return { ...histogram, lately: { seconds: rateWindowSeconds, eventsPerSecond, sumPerSecond } }
   }
   return {
     passedPerSecond: passed,

@@ -1,5 +1,6 @@
 // From the answers of the metrics to what the decision reads. Pure: the same answers give the same observation.
 // Each signal stands alone: a query that failed, or a series that is not there, leaves the others untouched.
+import type { LengthHistogram } from '../histogram.ts'
 import type {
   ClassSignals,
   Observation,
@@ -104,8 +105,8 @@ function signalsOf(
     completionsPerSecond: sight.sum(told.completions),
     generationTokensPerSecond: sight.sum(told.generationTokens),
     preemptionsPerSecond: sight.sum(told.preemptions),
-    promptTokens: sight.histogram('promptTokens', 'prompt lengths'),
-    outputTokens: sight.histogram('outputTokens', 'output lengths'),
+    promptTokens: lengths(sight, 'promptTokens', 'prompt lengths', rateWindowSeconds),
+    outputTokens: lengths(sight, 'outputTokens', 'output lengths', rateWindowSeconds),
     ttft: sight.histogram('ttft', 'TTFT'),
     itl: sight.histogram('itl', 'ITL'),
     tpot: sight.histogram('itl', 'TPOT', 'some', 'tpot/'),
@@ -119,6 +120,19 @@ function signalsOf(
       (part) => sight.most(told[part]),
     ),
   }
+}
+
+function lengths(
+  sight: Sight,
+  query: 'promptTokens' | 'outputTokens',
+  name: string,
+  seconds: number,
+): Reading<LengthHistogram> {
+  const histogram = sight.histogram(query, name)
+  const eventsPerSecond = sight.sum(always(query, 'lately/count', name))
+  const sumPerSecond = sight.sum(always(query, 'lately/sum', name))
+  if (isMissing(histogram) || isMissing(eventsPerSecond) || isMissing(sumPerSecond)) return histogram
+  return { ...histogram, lately: { seconds, eventsPerSecond, sumPerSecond } }
 }
 
 function typicalEngine(sight: Sight): Reading<TypicalEngine> {

@@ -156,6 +156,12 @@ function partsOf(
     const buckets = perEngine(`${prefix}buckets`, ending('_bucket'), ['le'])
     return [{ ...buckets, keep: ['model_name', 'le'] }, perEngine(`${prefix}sum`, ending('_sum'))]
   }
+  // The last minute alone says soonest that requests have become longer, or shorter.
+  const lengths = (name: string): readonly Part[] => [
+    ...histogram([name], lengthWindowSeconds),
+    perEngine('lately/sum', rate([`${name}_sum`])),
+    perEngine('lately/count', rate([`${name}_count`])),
+  ]
   // Of the median engine, so that one that lies, or is cold, does not count.
   const typical = (names: readonly string[]): readonly Part[] =>
     [
@@ -188,8 +194,8 @@ function partsOf(
         perEngine(name, read(named(['time_to_first_token_seconds_count']))),
       ),
     ],
-    promptTokens: histogram(['request_prompt_tokens'], lengthWindowSeconds),
-    outputTokens: histogram(['request_generation_tokens'], lengthWindowSeconds),
+    promptTokens: lengths('request_prompt_tokens'),
+    outputTokens: lengths('request_generation_tokens'),
     ttft: [...histogram(timeToFirstToken, rateWindowSeconds), ...typical(timeToFirstToken)],
     itl: [
       ...histogram(interTokenLatency, rateWindowSeconds),

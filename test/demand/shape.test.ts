@@ -1,0 +1,71 @@
+// When lengths are taken to have changed: at once where the last minute leaves no doubt, and never by chance.
+import { describe, expect, it } from 'vitest'
+import { classShape, meanTokens } from '../../src/core/demand/shape.ts'
+import type { LengthHistogram } from '../../src/core/histogram.ts'
+import type { Observation, VariantSignals } from '../../src/core/observation.ts'
+import type { ScalingPolicy } from '../../src/core/policy.ts'
+import { Random } from '../../src/simulation/random.ts'
+import { oneVariant } from '../backtest/sites.ts'
+
+const [policy] = oneVariant().policies as [ScalingPolicy]
+const [trafficClass] = policy.classes
+const upperBounds = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000]
+
+/** Exponential lengths of this mean, `perSecond` requests per second over the long window. */
+function exponential(meanTokens: number, perSecond: number): LengthHistogram {
+  const below = [...upperBounds.map((bound) => -Math.expm1(-bound / meanTokens)), 1]
+  return {
+    upperBounds,
+    perSecond: below.map((share, i) => perSecond * (share - (below[i - 1] ?? 0))),
+    sumPerSecond: perSecond * meanTokens,
+  }
+}
+
+const lately = (requests: number, meanTokens: number) => {
+  return { seconds: 60, eventsPerSecond: requests / 60, sumPerSecond: (requests / 60) * meanTokens }
+}
+
+function promptMean(promptTokens: LengthHistogram): number {
+  const signals = { promptTokens, outputTokens: exponential(200, 8), prefixHitRate: 0 }
+  const observation = {
+    format: 'mixscaler-observation/1',
+    at: 1_767_225_600,
+    variants: { 'demo/chat/h100': signals as unknown as VariantSignals },
+    classes: {},
+    pools: {},
+    warnings: [],
+  } satisfies Observation
+  if (trafficClass === undefined) throw new Error('a policy has a class')
+  const { shape, origin } = classShape(trafficClass, policy.variants, observation, undefined)
+  expect(origin).toBe('observed')
+  return meanTokens(shape.promptTokens)
+}
+
+describe('lengths of a class', () => {
+  it('follow the last minute where it leaves no doubt, in either direction', () => {
+    expect(promptMean({ ...exponential(500, 8), lately: lately(480, 1500) })).toBeCloseTo(1500, 6)
+    expect(promptMean({ ...exponential(500, 8), lately: lately(480, 250) })).toBeCloseTo(250, 6)
+  })
+
+  it('stay with the longer window where a few requests would say so, or where it hardly matters', () => {
+    expect(promptMean({ ...exponential(500, 0.2), lately: lately(12, 800) })).toBeCloseTo(500, 6)
+    expect(promptMean({ ...exponential(500, 200), lately: lately(12_000, 540) })).toBeCloseTo(500, 6)
+    expect(promptMean({ ...exponential(500, 8), lately: lately(0, 0) })).toBeCloseTo(500, 6)
+    expect(promptMean(exponential(500, 8))).toBeCloseTo(500, 6)
+  })
+
+  it.each([20, 100, 480])('are moved by chance in at most 2 of 100 minutes of %s requests', (requests) => {
+    const random = new Random(7, requests)
+    let moved = 0
+    for (let minute = 0; minute < 1000; minute++) {
+      let tokens = 0
+      for (let i = 0; i < requests; i++) tokens -= 500 * Math.log(1 - random.uniform())
+      const mean = promptMean({
+        ...exponential(500, requests / 60),
+        lately: lately(requests, tokens / requests),
+      })
+      if (Math.abs(mean / 500 - 1) > 1e-6) moved++
+    }
+    expect(moved).toBeLessThanOrEqual(20)
+  })
+})
