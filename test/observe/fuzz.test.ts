@@ -45,14 +45,13 @@ const answers = fc.record(
 )
 
 function numbersIn(observation: Observation): readonly (readonly [string, number])[] {
+  const inside = (name: string, value: unknown): readonly (readonly [string, number])[] => {
+    if (typeof value === 'number') return [[name, value]]
+    if (typeof value !== 'object' || value === null) return []
+    return Object.values(value).flatMap((inner) => inside(name, inner))
+  }
   return Object.values(observation.variants).flatMap((signals) =>
-    Object.entries(signals).flatMap(([name, reading]) => {
-      if (typeof reading === 'number') return [[name, reading] as const]
-      if ('missing' in reading) return []
-      return Object.values(reading).flatMap((inner) =>
-        [inner].flat().map((one) => [name, Number(one)] as const),
-      )
-    }),
+    Object.entries(signals).flatMap(([name, reading]) => inside(name, reading)),
   )
 }
 

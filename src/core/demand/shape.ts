@@ -86,7 +86,7 @@ function asOfLate(histogram: LengthHistogram): Histogram {
   if (!(lately.eventsPerSecond > 0 && usual > 0)) return histogram
   const now = lately.sumPerSecond / lately.eventsPerSecond
   const chance = surelyChanged * Math.sqrt(spread / (lately.eventsPerSecond * lately.seconds))
-  if (Math.abs(now - usual) <= Math.max(chance, materialChange * Math.max(now, usual))) return histogram
+  if (!(Math.abs(now - usual) > Math.max(chance, materialChange * Math.max(now, usual)))) return histogram
   const factor = now / usual
   return {
     upperBounds: upperBounds.map((bound) => bound * factor),
