@@ -57,7 +57,7 @@ function podsAt(roll: readonly Rolled[], at: number): readonly Pod[] {
 test('pods of a rolling update, one or all at a time, leave the target and the HPA where they were', () => {
   let surged = 0
   fc.assert(
-    fc.property(fc.integer({ min: 30, max: 300 }), fc.integer({ min: 1, max: 12 }), (load, most) => {
+    fc.property(fc.integer({ min: 30, max: 1_200 }), fc.integer({ min: 1, max: 12 }), (load, most) => {
       const [step] = [decide(set, emptyState, observe(begin, { h100: signals(1, load) }), tools)]
       const replicas = Number(variantOf(step, 'h100').wanted)
       const roll = rollOf(replicas, Math.min(most, replicas))
