@@ -6,11 +6,9 @@ import { once } from 'node:events'
 import { type ClientHttp2Session, connect } from 'node:http2'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { type handleUnaryCall, Server, ServerCredentials } from '@grpc/grpc-js'
 import type { TargetAnswer } from '../src/core/publication.ts'
-import { metricName } from '../src/grpc/metricName.ts'
-import { type GetMetricsRequest, type GetMetricsResponse, loadProtocol } from '../src/grpc/protocol.ts'
 import { startGrpcServer } from '../src/grpc/server.ts'
+import { call, framesOf, quantile, serveEcho } from './load/keda.ts'
 
 const help = `npx node bench/grpc.ts [--seconds 20] [--refs 1000] [--concurrency 64]
 
@@ -37,7 +35,7 @@ const { values, positionals } = parseArgs({
 
 if (values.help) console.log(help)
 else if (positionals[0] === 'mixscaler') await serveMixscaler()
-else if (positionals[0] === 'echo') await serveEcho()
+else if (positionals[0] === 'echo') await tellParent(await serveEcho())
 else process.exitCode = await measure()
 
 /** The real server on a published decision with a thousand variants, which changes every second. */
@@ -68,22 +66,6 @@ async function serveMixscaler(): Promise<void> {
   await tellParent(server.port)
 }
 
-async function serveEcho(): Promise<void> {
-  const server = new Server()
-  const GetMetrics: handleUnaryCall<GetMetricsRequest, GetMetricsResponse> = (call, callback) => {
-    const { metricName: name } = call.request
-    callback(null, { metricValues: [{ metricName: name, metricValue: 7, metricValueFloat: 7 }] })
-  }
-  server.addService(loadProtocol().service, { GetMetrics })
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => {
-      if (error === null) resolve(bound)
-      else reject(error)
-    })
-  })
-  await tellParent(port)
-}
-
 /** The port first; then, for each question, the processor time used so far. */
 async function tellParent(port: number): Promise<void> {
   process.on('message', () => {
@@ -105,7 +87,10 @@ interface Target {
 }
 
 async function measure(): Promise<number> {
-  const frames = requestFrames(Number(values.refs))
+  const frames = Array.from(
+    { length: Number(values.refs) },
+    (_, i) => framesOf(`vllm-${i}`, 'chat', `policy-${i}`, 'h100-tp4').GetMetrics,
+  )
   const targets = [await launch('mixscaler'), await launch('echo')]
   for (const target of targets) await saturate(target, frames, 1_000) // warm-up
   for (const target of targets) Object.assign(target, { calls: 0, seconds: 0, cpuMicroseconds: 0 })
@@ -142,7 +127,7 @@ async function saturate(target: Target, frames: readonly Buffer[], milliseconds:
   let next = 0
   const worker = async (): Promise<void> => {
     while (performance.now() - start < milliseconds) {
-      await getMetrics(target.session, frames[next++ % frames.length] ?? Buffer.alloc(0))
+      await call(target.session, 'GetMetrics', frames[next++ % frames.length] ?? Buffer.alloc(0))
       target.calls += 1
     }
   }
@@ -160,7 +145,7 @@ async function pace(target: Target, frames: readonly Buffer[], milliseconds: num
     while (calls.length < due) {
       const sentAt = performance.now()
       const frame = frames[calls.length % frames.length] ?? Buffer.alloc(0)
-      const timed = getMetrics(target.session, frame).then(() => {
+      const timed = call(target.session, 'GetMetrics', frame).then(() => {
         target.latencies.push(performance.now() - sentAt)
       })
       calls.push(timed)
@@ -177,59 +162,14 @@ async function cpuOf(target: Target): Promise<number> {
   return Number(microseconds)
 }
 
-/** Plain HTTP/2 rather than grpc-js, so that the client costs less than the servers it measures. */
-function getMetrics(session: ClientHttp2Session, frame: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const call = session.request({
-      ':method': 'POST',
-      ':path': '/externalscaler.ExternalScaler/GetMetrics',
-      'content-type': 'application/grpc',
-      te: 'trailers',
-    })
-    call.on('trailers', (trailers) => {
-      if (trailers['grpc-status'] !== '0') reject(new Error(`grpc-status ${trailers['grpc-status']}`))
-    })
-    call.on('error', reject)
-    call.on('close', resolve)
-    call.resume()
-    call.end(frame)
-  })
-}
-
-/** One gRPC frame per ScaledObject, with the metadata that KEDA would forward. */
-function requestFrames(refs: number): Buffer[] {
-  const serialize = loadProtocol().service['GetMetrics']?.requestSerialize
-  if (serialize === undefined) throw new Error('the proto file has no GetMetrics')
-  return Array.from({ length: refs }, (_, i) => {
-    const request: GetMetricsRequest = {
-      scaledObjectRef: {
-        name: `vllm-${i}`,
-        namespace: 'chat',
-        scalerMetadata: {
-          scalerAddress: 'mixscaler.mixscaler.svc.cluster.local:9090',
-          policy: `policy-${i}`,
-          variant: 'h100-tp4',
-        },
-      },
-      metricName: metricName(`policy-${i}`, 'h100-tp4'),
-    }
-    const message = serialize(request)
-    const frame = Buffer.alloc(5 + message.length)
-    frame.writeUInt32BE(message.length, 1)
-    message.copy(frame, 5)
-    return frame
-  })
-}
-
 function report(targets: readonly Target[]): number {
   const [ours, echo] = targets.map((target) => {
     const sorted = target.latencies.toSorted((a, b) => a - b)
-    const quantile = (q: number): number => sorted[Math.floor(q * sorted.length)] ?? Number.NaN
     return {
       perSecond: target.calls / target.seconds,
       cpu: target.cpuMicroseconds / target.calls,
-      p50: quantile(0.5),
-      p99: quantile(0.99),
+      p50: quantile(sorted, 0.5),
+      p99: quantile(sorted, 0.99),
     }
   })
   if (ours === undefined || echo === undefined) throw new Error('both servers must be measured')

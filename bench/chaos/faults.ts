@@ -30,6 +30,7 @@ export const habits = {
   scrapesStop: { what: 'nothing is scraped: samples grow old', perDay: 4, seconds: [60, 480] },
   scrapesFail: { what: 'half of the scrapes fail', perDay: 4, seconds: [60, 900] },
   variantVanishes: { what: "one variant's series are gone", perDay: 4, seconds: [60, 1800] },
+  variantLost: { what: "one variant's series are gone for hours", perDay: 3, seconds: [3600, 10_800] },
   doubledSeries: { what: 'a second monitor scrapes the same pods', perDay: 4, seconds: [120, 1200] },
   notANumber: { what: 'one pod says NaN in a third of its lines', perDay: 4, seconds: [60, 600] },
   counterReset: { what: "a variant's counters begin at 0 again", perDay: 4, seconds: [1, 1] },

@@ -77,8 +77,11 @@ export class Monitoring {
     const at = epochSeconds + second
     const found = new Map<string, Target>()
     const random = new Random(this.seed, second)
+    const gone = [this.is('variantVanishes', second), this.is('variantLost', second)].map(
+      (fault) => fault?.variant,
+    )
     for (const { id, namespace, policyId } of this.site.variants) {
-      if (this.is('variantVanishes', second)?.variant === id) continue
+      if (gone.includes(id)) continue
       for (const [index, pod] of this.plant.pods(id).entries()) {
         const target = targetOf(namespace, pod, 'vllm')
         const failing = this.is('scrapesFail', second) !== undefined && random.uniform() < 0.5

@@ -85,7 +85,7 @@ class Stage {
   private scaler: Scaler | undefined
   private twin: { readonly scaler: Scaler; readonly restart: Restart } | undefined
   private comparedAt = 0
-  private last: readonly VariantDecision[] = []
+  private lastTold: Targets = {}
   private spentBefore = 0
   private readonly outcomes: Record<string, number> = { published: 0, repeated: 0, failed: 0 }
   private readonly zeros: number[] = []
@@ -254,13 +254,12 @@ class Stage {
     const minute = Math.max(0, Math.floor(second / 60) - 1)
     const arrived = this.service.classes.reduce((sum, { minutes }) => sum + (minutes.arrived[minute] ?? 0), 0)
     if (arrived > 0 && Object.values(targets).every((target) => target === 0)) this.zeros.push(second)
-    const decided = policies.flatMap(({ variants }) => variants)
-    for (const { id, target, wanted } of decided) {
-      const before = this.last.find((variant) => variant.id === id)?.target
-      if (before === undefined || isMissing(before) || isMissing(target) || !isMissing(wanted)) continue
-      if (target < before) this.blindFalls.push(`${id} at ${second} s: ${before} to ${target}`)
+    for (const { id, wanted } of policies.flatMap(({ variants }) => variants)) {
+      const [before, now] = [this.lastTold[id], targets[id]]
+      if (typeof before !== 'number' || typeof now !== 'number' || !isMissing(wanted)) continue
+      if (now < before) this.blindFalls.push(`${id} at ${second} s: ${before} to ${now}`)
     }
-    this.last = decided
+    this.lastTold = targets
   }
 
   private dollars(): number {
