@@ -37,7 +37,7 @@ export interface Played {
   readonly outcomes: Readonly<Record<string, number>>
   /** Seconds at which all targets of a policy with traffic were 0. */
   readonly zeros: readonly number[]
-  /** Targets that fell for a variant that could not be seen. */
+  /** What KEDA was told fell for a variant that could not be seen. */
   readonly blindFalls: readonly string[]
   readonly restarts: readonly Restart[]
   /** At every tick's second. */
@@ -58,8 +58,9 @@ export interface Restart {
   readonly fault: Fault
   /** Ticks at which both had decided. */
   compared: number
-  /** The first of those at which a target differed, in seconds of the world, and how. */
+  /** Those at which a target differed, in seconds of the world, and how. */
   readonly differences: { readonly second: number; readonly how: string }[]
+  /** What its start could not read back. */
   readonly lost: string[]
 }
 

@@ -142,6 +142,29 @@ describe.each(['request', 'fluid'] as const)('the %s plant', (fidelity) => {
     expect(sum(finished)).toBeCloseTo(sum(arrived), 4)
   })
 
+  test('finds no room where somebody else took the GPUs that were free, and room again when they go', () => {
+    const plant = plantFor(siteFor(oneVariant('fourGpus')), {
+      fidelity,
+      traffic: none,
+      initial: { [h100]: 2 },
+      plant: {
+        failures: [
+          { kind: 'foreignPods', atSeconds: 5, pool: 'h100', gpus: 9 },
+          { kind: 'foreignPodsGone', atSeconds: 200, pool: 'h100' },
+        ],
+      },
+    })
+    plant.advance(10)
+    plant.scale(h100, 3)
+    plant.advance(190)
+    expect(plant.counts(h100)).toMatchObject({ ready: 2, starting: 1, unschedulable: { replicas: 1 } })
+    plant.advance(280)
+    expect(plant.counts(h100)).toMatchObject({ ready: 3, starting: 0 })
+    plant.scale(h100, 5)
+    plant.advance(400)
+    expect(plant.counts(h100)).toMatchObject({ ready: 4, unschedulable: { replicas: 1 } })
+  })
+
   test('serves worse with fewer replicas, after a pod is lost, and with one that is slow', () => {
     const attained = (replicas: number, failures: Parameters<typeof plantFor>[1]['plant']) => {
       const traffic = steady([42], 600)
