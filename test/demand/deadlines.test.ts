@@ -110,8 +110,7 @@ const supplied: fc.Arbitrary<Supply> = fc
     comingInSeconds: startupSeconds * elapsed,
     startupSeconds,
   }))
-/** What rounding may take away. */
-/** Rounded, down to the smallest numbers there are. */
+/** Less what rounding may take away, down to the smallest numbers there are. */
 const almost = (rate: number): number => rate * (1 - 1e-9) - 1e-12
 
 describe('over random queues and supplies, the rate', () => {
