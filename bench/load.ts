@@ -69,7 +69,7 @@ else if (positionals[0] === 'echo') {
   if (kept.includes(false)) process.exitCode = 1
 }
 
-/** A real `serve` with policies that tick every second. */
+/** A real `serve` whose ticks keep pace with the calls. */
 async function onServer(): Promise<readonly boolean[]> {
   const names = Array.from({ length: policyCount }, (_, i) => `model-${i}`)
   const directory = writePolicies(Object.fromEntries(names.map((name) => [name, 60])))
@@ -77,7 +77,14 @@ async function onServer(): Promise<readonly boolean[]> {
   const [url] = await once(prometheus, 'message')
   const scaler = await startScaler([
     ...['--policy', directory, '--prometheus', String(url), '--kubernetes', 'off', '--history', 'off'],
-    ...['--interval', '3s', '--window', `${windowSeconds}s`, '--max-sample-age', `${sampleMaxAgeSeconds}s`],
+    ...[
+      '--interval',
+      `${15 / Number(values.pace)}s`,
+      '--window',
+      `${windowSeconds}s`,
+      '--max-sample-age',
+      `${sampleMaxAgeSeconds}s`,
+    ],
   ])
   const frames = Array.from({ length: Number(values.refs) }, (_, i) =>
     framesOf(`so-${i}`, 'chat', names[i % names.length] ?? '', 'h100'),
@@ -87,7 +94,7 @@ async function onServer(): Promise<readonly boolean[]> {
     await answering(session, frames)
     return [
       ...(parts.includes('calls') ? [await calls(session, frames)] : []),
-      ...(parts.includes('cycles') ? [await cycles(scaler, session, frames)] : []),
+      ...(parts.includes('cycles') ? [await cycles(scaler, frames)] : []),
     ]
   } finally {
     session.destroy()
@@ -194,11 +201,7 @@ function reportCalls(polled: readonly Polled[], messages: readonly number[]): bo
 }
 
 /** What the process itself says of its handles, file descriptors and heap while streams come and go. */
-async function cycles(
-  scaler: RealScaler,
-  session: ClientHttp2Session,
-  frames: readonly Frames[],
-): Promise<boolean> {
+async function cycles(scaler: RealScaler, frames: readonly Frames[]): Promise<boolean> {
   const count = Number(values.cycles)
   const names = [
     'nodejs_active_resources_total',
@@ -208,19 +211,27 @@ async function cycles(
   ]
   const x: number[] = []
   const y: Readonly<Record<string, number[]>> = Object.fromEntries(names.map((name) => [name, []]))
+  const address = `http://${scaler.grpcAddress}`
+  let shared = connect(address)
   for (let cycle = 1; cycle <= count; cycle++) {
+    // Node's HTTP/2 ends a connection that resets more than a thousand streams in a burst.
+    if (cycle % 500 === 0) {
+      await closed(shared)
+      shared = connect(address)
+    }
     // Every tenth comes on a connection of its own.
-    const own = cycle % 10 === 0 ? connect(`http://${scaler.grpcAddress}`) : session
+    const own = cycle % 10 === 0 ? connect(address) : shared
     const stream = openStream(own, frames[cycle % frames.length] as Frames)
     await stream.first
     await stream.cancel()
-    if (own !== session) await closed(own)
+    if (own !== shared) await closed(own)
     if (cycle % Math.max(1, Math.floor(count / 50)) !== 0) continue
     await sleep(20)
     const text = await (await fetch(`${scaler.httpUrl}/metrics`)).text()
     x.push(cycle)
     for (const name of names) y[name]?.push(sampleOf(text, name))
   }
+  await closed(shared)
   console.log(`${count} streams opened, heard and cancelled, every tenth on a new connection`)
   return names
     .map((name) => {
