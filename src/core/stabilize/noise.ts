@@ -22,7 +22,7 @@ const largestDeviation = 0.15
 const assumedDeviation = 0.05
 
 /** A wider band would hold a real day's own ups: docs/MODEL.md, "Hold", has what each costs. */
-const deviationsHeld = 2.5
+const deviationsHeld = 3
 const largestBand = 0.1
 
 /** With the demand of one more instant; unchanged where that instant was entered before. */
