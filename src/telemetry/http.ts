@@ -36,6 +36,9 @@ interface HttpAddress {
   readonly port: number
 }
 
+/** Browsers open connections ahead and ask nothing over them: to Node those are not idle, and would hold up the end. */
+const drainMilliseconds = 2000
+
 /** Rejects where it cannot listen. */
 export function startHttpServer({ address, port }: HttpAddress, views: HttpViews): Promise<HttpServer> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
@@ -57,7 +60,11 @@ export function startHttpServer({ address, port }: HttpAddress, views: HttpViews
         port: portOf(server.address()),
         close: () =>
           new Promise((closed) => {
-            server.close(() => closed())
+            const overdue = setTimeout(() => server.closeAllConnections(), drainMilliseconds)
+            server.close(() => {
+              clearTimeout(overdue)
+              closed()
+            })
             server.closeIdleConnections()
           }),
       })

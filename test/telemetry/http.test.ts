@@ -1,4 +1,6 @@
 // The HTTP surface over loopback: six pages to read, and nothing else.
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { type HttpServer, type HttpViews, startHttpServer } from '../../src/telemetry/http.ts'
 
@@ -115,4 +117,13 @@ test('a port that is taken is an error with its address', async () => {
   await expect(startHttpServer({ address: '127.0.0.1', port }, views)).rejects.toThrow(
     `cannot listen on 127.0.0.1:${port}`,
   )
+})
+
+test('ends although somebody holds a connection open over which nothing was ever asked', async () => {
+  const server = await startHttpServer({ address: '127.0.0.1', port: 0 }, views)
+  const silent = connect(server.port, '127.0.0.1')
+  await once(silent, 'connect')
+  const dropped = once(silent, 'close')
+  await server.close()
+  await dropped
 })
