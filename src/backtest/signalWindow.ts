@@ -1,6 +1,6 @@
 // What Prometheus would answer about one variant: counters and gauges as they were scraped, rates over windows with
 // PromQL's own extrapolation. The numbers are those that text, scrape and query would give, without the text.
-import { eventsPerSecond, type Histogram, type LengthHistogram } from '../core/histogram.ts'
+import type { Histogram, LengthHistogram } from '../core/histogram.ts'
 import type { ReplicaCounts, TypicalEngine, VariantSignals } from '../core/observation.ts'
 import { defaultObserveOptions } from '../core/observe/queries.ts'
 import { type ShortPart, shortRate } from '../core/observe/shortRate.ts'
@@ -152,13 +152,7 @@ export class SignalWindow {
 
   /** Per second, over the window that the part is read over. */
   private firstTokens(at: number, part: ShortPart, replicas: ReplicaCounts): Reading {
-    const from = at - shortWindowSeconds(part)
-    let total: number | undefined
-    for (const { scrapes } of this.targets.values()) {
-      const perSecond = rateOf(within(scrapes, from, at), from, at, eventsOf('ttft'))
-      if (perSecond !== undefined) total = (total ?? 0) + perSecond
-    }
-    return total ?? absent(replicas, 'first tokens')
+    return this.perSecond(at, shortWindowSeconds(part), eventsOf('ttft')) ?? absent(replicas, 'first tokens')
   }
 
   private mostSamples(at: number, part: ShortPart): number {
@@ -182,13 +176,22 @@ export class SignalWindow {
   }
 
   private rate(at: number, index: number, name: string, replicas: ReplicaCounts): Reading {
+    return this.perSecond(at, rateWindowSeconds, ({ counts }) => counts[index] ?? 0) ?? absent(replicas, name)
+  }
+
+  /** The rate of a counter over all targets that have one. */
+  private perSecond(
+    at: number,
+    windowSeconds: number,
+    counter: (scrape: Scrape) => number,
+  ): number | undefined {
+    const from = at - windowSeconds
     let total: number | undefined
     for (const { scrapes } of this.targets.values()) {
-      const inside = within(scrapes, at - rateWindowSeconds, at)
-      const perSecond = rateOf(inside, at - rateWindowSeconds, at, ({ counts }) => counts[index] ?? 0)
+      const perSecond = rateOf(within(scrapes, from, at), from, at, counter)
       if (perSecond !== undefined) total = (total ?? 0) + perSecond
     }
-    return total ?? absent(replicas, name)
+    return total
   }
 
   /** A target that stands for several replicas counts as its mean one. */
@@ -219,12 +222,12 @@ export class SignalWindow {
     replicas: ReplicaCounts,
   ): Reading<LengthHistogram> {
     const histogram = this.histogram(at, name, lengthWindowSeconds, replicas)
-    const lately = this.histogram(at, name, rateWindowSeconds, replicas)
-    if (isMissing(histogram) || isMissing(lately)) return histogram
-    const { sumPerSecond } = lately
+    const events = this.perSecond(at, rateWindowSeconds, eventsOf(name))
+    const sum = this.perSecond(at, rateWindowSeconds, sumOf(name))
+    if (isMissing(histogram) || events === undefined || sum === undefined) return histogram
     return {
       ...histogram,
-      lately: { seconds: rateWindowSeconds, eventsPerSecond: eventsPerSecond(lately), sumPerSecond },
+      lately: { seconds: rateWindowSeconds, eventsPerSecond: events, sumPerSecond: sum },
     }
   }
 

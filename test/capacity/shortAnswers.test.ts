@@ -4,11 +4,12 @@ import { dispersionOf, replicaModel } from '../../src/core/capacity/capacity.ts'
 import { workload } from '../../src/core/capacity/lengths.ts'
 import { cdf } from '../../src/core/capacity/mixture.ts'
 import type { Shape } from '../../src/core/capacity/question.ts'
-import { constantRate, renewalArrivals } from '../../src/simulation/arrivals.ts'
+import type { DrawLengths } from '../../src/simulation/lengths.ts'
 import type { Random } from '../../src/simulation/random.ts'
 import { timePerOutputToken } from '../../src/simulation/request.ts'
 import { runReplica, settingsOf } from '../simulation/runReplica.ts'
 import { llama8b } from './engines.ts'
+import { poisson } from './poisson.ts'
 import { chat } from './questions.ts'
 
 /** One in two answers has a single gap or none; prompts are long enough for one to fill 50 ms. */
@@ -52,7 +53,7 @@ describe('answers of few tokens', () => {
     const requestsPerSecond = load * model.lmax * 1000
     const predicted = model.at(requestsPerSecond / 1000, dispersionOf(1, 1))?.mixture('tpot')
     if (predicted === undefined) throw new Error('saturated')
-    const run = runReplica(settingsOf(profile, limits), poisson(requestsPerSecond, 150_000))
+    const run = runReplica(settingsOf(profile, limits), poisson(requestsPerSecond, lengths, 150_000, 5))
     const gaps = run.completions.filter(({ outputTokens }) => outputTokens > 1).map(timePerOutputToken)
     const simulated = gaps.filter((seconds) => seconds * 1000 > lateMs).length / gaps.length
     const late = 1 - cdf(predicted, lateMs)
@@ -60,27 +61,12 @@ describe('answers of few tokens', () => {
   })
 })
 
-function* poisson(requestsPerSecond: number, count: number) {
-  const traffic = {
-    rate: constantRate(requestsPerSecond),
-    lengths: (random: Random) => {
-      const tokens = drawn(shape.outputTokens, random)
-      const whole = Math.floor(tokens)
-      return {
-        promptTokens: drawn(shape.promptTokens, random),
-        outputTokens: whole + (random.uniform() < tokens - whole ? 1 : 0),
-      }
-    },
-    seed: 5,
-    cv: 1,
-    classIndex: 0,
-    fromSeconds: 0,
-    untilSeconds: 1e9,
-  }
-  let left = count
-  for (const request of renewalArrivals(traffic)) {
-    if (left-- <= 0) return
-    yield request
+const lengths: DrawLengths = (random) => {
+  const tokens = drawn(shape.outputTokens, random)
+  const whole = Math.floor(tokens)
+  return {
+    promptTokens: drawn(shape.promptTokens, random),
+    outputTokens: whole + (random.uniform() < tokens - whole ? 1 : 0),
   }
 }
 

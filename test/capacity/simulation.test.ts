@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { capacityOf } from '../../src/core/capacity/capacity.ts'
 import type { CapacityQuestion } from '../../src/core/capacity/question.ts'
-import { constantRate, renewalArrivals } from '../../src/simulation/arrivals.ts'
-import { type DrawLengths, exponentialLengths, fixedLengths } from '../../src/simulation/lengths.ts'
-import { type Request, timePerOutputToken } from '../../src/simulation/request.ts'
+import { exponentialLengths, fixedLengths } from '../../src/simulation/lengths.ts'
+import { timePerOutputToken } from '../../src/simulation/request.ts'
 import { runReplica, settingsOf } from '../simulation/runReplica.ts'
 import { type EngineUnderTest, llama8b, llama70b, qwen14b } from './engines.ts'
+import { poisson } from './poisson.ts'
 import { chat } from './questions.ts'
 import { exponential, fixed } from './workloads.ts'
 
@@ -52,28 +52,11 @@ function questionOf({
   }
 }
 
-function* poisson(requestsPerSecond: number, lengths: DrawLengths, count: number): Generator<Request> {
-  const traffic = {
-    rate: constantRate(requestsPerSecond),
-    lengths,
-    seed: 11,
-    cv: 1,
-    classIndex: 0,
-    fromSeconds: 0,
-    untilSeconds: 1e9,
-  }
-  let left = count
-  for (const request of renewalArrivals(traffic)) {
-    if (left-- <= 0) return
-    yield request
-  }
-}
-
 /** The largest of the simulated p95s over their bounds. */
 function worst(one: Case, requestsPerSecond: number): number {
   const { engine, promptTokens, outputTokens, ttft, itl, tpot } = one
   const draw = one.lengths === 'fixed' ? fixedLengths : exponentialLengths
-  const arrivals = poisson(requestsPerSecond, draw(promptTokens, outputTokens), 30_000)
+  const arrivals = poisson(requestsPerSecond, draw(promptTokens, outputTokens), 30_000, 11)
   const run = runReplica(settingsOf(engine.profile, engine.limits), arrivals)
   const gaps = run.completions
     .filter((completion) => completion.outputTokens > 1)

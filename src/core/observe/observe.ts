@@ -105,8 +105,8 @@ function signalsOf(
     completionsPerSecond: sight.sum(told.completions),
     generationTokensPerSecond: sight.sum(told.generationTokens),
     preemptionsPerSecond: sight.sum(told.preemptions),
-    promptTokens: lengths(sight, 'promptTokens', 'prompt lengths', rateWindowSeconds),
-    outputTokens: lengths(sight, 'outputTokens', 'output lengths', rateWindowSeconds),
+    promptTokens: lengths(sight, 'promptTokens', told.prompts, rateWindowSeconds),
+    outputTokens: lengths(sight, 'outputTokens', told.outputs, rateWindowSeconds),
     ttft: sight.histogram('ttft', 'TTFT'),
     itl: sight.histogram('itl', 'ITL'),
     tpot: sight.histogram('itl', 'TPOT', 'some', 'tpot/'),
@@ -125,12 +125,12 @@ function signalsOf(
 function lengths(
   sight: Sight,
   query: 'promptTokens' | 'outputTokens',
-  name: string,
+  lately: (typeof told)['prompts'],
   seconds: number,
 ): Reading<LengthHistogram> {
-  const histogram = sight.histogram(query, name)
-  const eventsPerSecond = sight.sum(always(query, 'lately/count', name))
-  const sumPerSecond = sight.sum(always(query, 'lately/sum', name))
+  const histogram = sight.histogram(query, lately.count.name)
+  const eventsPerSecond = sight.sum(lately.count)
+  const sumPerSecond = sight.sum(lately.sum)
   if (isMissing(histogram) || isMissing(eventsPerSecond) || isMissing(sumPerSecond)) return histogram
   return { ...histogram, lately: { seconds, eventsPerSecond, sumPerSecond } }
 }
@@ -179,6 +179,14 @@ const told = {
   prefixQueries: sometimes('counters', 'prefixQueries', 'prefix cache queries'),
   kvUsage: sometimes('gauges', 'kvUsage', 'KV cache usage'),
   kvEngines: sometimes('gauges', 'kvEngines', 'KV cache usage'),
+  prompts: {
+    count: always('promptTokens', 'lately/count', 'prompt lengths'),
+    sum: always('promptTokens', 'lately/sum', 'prompt lengths'),
+  },
+  outputs: {
+    count: always('outputTokens', 'lately/count', 'output lengths'),
+    sum: always('outputTokens', 'lately/sum', 'output lengths'),
+  },
   typicalGaps: always('itl', 'typicalCount', 'typical itl'),
   typicalGapSeconds: always('itl', 'typicalSum', 'typical itl'),
   typicalFirstTokens: always('ttft', 'typicalCount', 'typical ttft'),
