@@ -6,6 +6,7 @@ import { runInNewContext } from 'node:vm'
 import { tickLog } from '../../src/cli/tickLog.ts'
 import { decide } from '../../src/core/decide.ts'
 import type { Observation } from '../../src/core/observation.ts'
+import { nothingDecided } from '../../src/core/observe/ownSeries.ts'
 import type { PolicySet, VariantId } from '../../src/core/policy.ts'
 import { missing } from '../../src/core/reading.ts'
 import { instantsOf } from '../../src/core/span.ts'
@@ -69,7 +70,7 @@ export async function runTicks(
           clock,
           observe: async (_: PolicySet, span: Parameters<typeof instantsOf>[0]) =>
             instantsOf(span).map((at) => seen(at, [])),
-          lastDecided: async () => ({ targets: {}, headrooms: {} }),
+          lastDecided: async () => nothingDecided,
           decide: async (
             ...asked: Parameters<typeof decide> extends [...infer First, unknown] ? First : never
           ) => decide(...asked, tools),

@@ -47,8 +47,8 @@ export function learnSpeeds(
 
 /** The profile that a variant is sized by. */
 export function profileOf(variant: Variant, speeds: Speeds): Profile {
-  const memory = speeds.get(variant)
-  return memory === undefined ? variant.profile : corrected(variant.profile, memory.applied)
+  const learnt = speeds.get(variant)?.learnt
+  return learnt === undefined ? variant.profile : corrected(variant.profile, learnt.applied)
 }
 
 /** What is known of the fleet at this instant, as far as headroom depends on it. */
@@ -143,7 +143,8 @@ export function headroomShown(
 /** As the decision shows it. */
 export function speedShown(memory: SpeedMemory | undefined): Reading<Speed> {
   if (memory === undefined) return missing('notReported', 'speed is not learnt')
-  const { samples, ratio, applied, offSince } = memory
-  if (samples.length < leastSamples) return missing('idle', `${samples.length} of ${leastSamples} samples`)
+  const { samples, learnt } = memory
+  if (learnt === undefined) return missing('idle', `${samples.length} of ${leastSamples} samples`)
+  const { ratio, applied, offSince } = learnt
   return { ratio, correction: applied, ...(offSince === undefined ? {} : { offSince }) }
 }

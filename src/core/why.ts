@@ -56,7 +56,7 @@ export function variantReasons(
   if (wanted === 0 && reasons.length === 0) reasons.push({ kind: 'notNeeded' })
   const profile = variant?.profile
   if (profile?.quality === 'guess') reasons.push({ kind: 'guessedProfile', profile: profile.name })
-  const speed = variant === undefined ? undefined : view.speeds.get(variant)
+  const speed = variant === undefined ? undefined : view.speeds.get(variant)?.learnt
   if (profile !== undefined && speed?.offSince !== undefined) {
     const { ratio, offSince } = speed
     reasons.push({ kind: 'offProfile', ratio, profile: profile.name, sinceSecond: offSince })

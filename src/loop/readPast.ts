@@ -1,5 +1,6 @@
 // The past read back by a server that knows nothing: days of demand come on the coarse grid of history, the last minutes on
 // the grid of ticks, the last decisions through `decide` itself. What cannot be read back is said, and costs precision.
+import { speedWindowSeconds } from '../core/calibrate/calibrate.ts'
 import type { Decided } from '../core/decide.ts'
 import {
   enterDemand,
@@ -11,11 +12,12 @@ import {
 import { learn, learnHold, learnTick } from '../core/learn.ts'
 import type { Observation } from '../core/observation.ts'
 import type { LastDecided } from '../core/observe/ownSeries.ts'
-import type { Behavior, ClassId, PolicySet, ScalingPolicy } from '../core/policy.ts'
+import type { Behavior, PolicySet, ScalingPolicy } from '../core/policy.ts'
 import { instantsOf, type Span } from '../core/span.ts'
 import { holdReachSeconds } from '../core/stabilize/hold.ts'
-import { type ClassMemory, emptyState, type State } from '../core/state.ts'
+import { emptyState, type State } from '../core/state.ts'
 import { type Clock, withDeadline } from './clock.ts'
+import { withDecided, withSpeeds } from './onRecord.ts'
 import { inParts, type ObservePast, type PastSignals } from './pastParts.ts'
 
 export interface PastPorts {
@@ -50,6 +52,9 @@ const shapeSeconds = 420
 /** Twenty minutes of arrivals over seconds, and up to five more since their index of dispersion was chosen. */
 const burstSeconds = 1500
 
+/** What a decision knows of ticks without their plans follows from so many seconds of them. */
+const seenSeconds = Math.max(shapeSeconds, burstSeconds, speedWindowSeconds)
+
 /** The decisions that are replayed at most, at least and beyond the longest window that they look back. */
 const mostTicks = 240
 const fewestTicks = 8
@@ -81,18 +86,21 @@ export async function readPast(
 ): Promise<CaughtUp> {
   const step = options.intervalSeconds
   const decideFrom = previous - (replayTicks(policies, step) - 1) * step
-  const shapesFrom = Math.min(decideFrom, Math.floor((previous - shapeSeconds) / step) * step)
-  const holdFrom = Math.min(shapesFrom, Math.floor((previous - holdReachSeconds) / step) * step)
+  const holdFrom = floorTo(step, Math.min(decideFrom - seenSeconds, previous - holdReachSeconds))
   const history = await bounded(emptyState, 'the history of demand', ports, options, signal, (so, ended) =>
     learnHistory(policies, so, holdFrom, step, ports, ended),
   )
   const last = await bounded(history.state, 'the last minutes', ports, options, signal, async (so, ended) => {
-    const hold = { from: holdFrom, until: shapesFrom - step, stepSeconds: step }
-    await learnSpan(policies, so, hold, 'demand', ticks, ports, ended)
     const { from, last } = await firstDecided(policies, previous, decideFrom, step, ports, ended)
+    // Where nothing is on record there is nothing that it could equal: it need not know more before it decides.
+    const needed = last.at === undefined ? previous - shapeSeconds : from - seenSeconds
+    const seenFrom = floorTo(step, Math.min(from, needed))
+    const hold = { from: holdFrom, until: seenFrom - step, stepSeconds: step }
+    await learnSpan(policies, so, hold, 'demand', ticks, ports, ended)
     so.state = withDecided(so.state, last, from)
-    const seen = { from: shapesFrom, until: from - step, stepSeconds: step }
+    const seen = { from: seenFrom, until: from - step, stepSeconds: step }
     await learnSpan(policies, so, seen, 'all', lastTicks, ports, ended)
+    so.state = withSpeeds(so.state, last, from)
     await replay(policies, so, { from, until: previous, stepSeconds: step }, ports, ended)
   })
   return { state: last.state, lost: [...history.lost, ...last.lost] }
@@ -110,7 +118,8 @@ export async function readLatest(
   const minute = gridOf(historyGridSeconds, step)
   const from = previous - (ticksOf(policies, step, heldSeconds) - 1) * step
   return bounded(emptyState, 'the last hour', ports, options, signal, async (so, ended) => {
-    so.state = withDecided(so.state, await ports.lastDecided(policies, previous, ended), previous)
+    const last = await ports.lastDecided(policies, previous, ended)
+    so.state = withSpeeds(withDecided(so.state, last, previous), last, previous)
     const hour = between(previous - latestSeconds, from, minute)
     await learnSpan(policies, so, hour, 'demand', ticks, ports, ended)
     const hold = { from, until: previous, stepSeconds: step }
@@ -223,18 +232,6 @@ export async function bounded(
   }
 }
 
-function withDecided(state: State, { at, targets, headrooms }: LastDecided, before: number): State {
-  const plannedAt = at ?? before
-  const variants = Object.fromEntries(
-    Object.entries(targets).map(([id, target]) => [id, { target, plannedAt }]),
-  )
-  const classes: Record<ClassId, ClassMemory> = { ...state.classes }
-  if (at !== undefined)
-    for (const [id, { learnt, spent }] of Object.entries(headrooms))
-      classes[id] = { ...classes[id], headroom: { at, learnt, spent, verdict: 'unknown' } }
-  return { ...state, variants: { ...state.variants, ...variants }, classes }
-}
-
 /** How many decisions to replay: past the hold and the staleness budget nothing of an older one is left. */
 export function replayTicks(policies: PolicySet, intervalSeconds: number): number {
   return ticksOf(policies, intervalSeconds, ({ scaleDownHoldSeconds, zero, ...behavior }) =>
@@ -259,6 +256,10 @@ function ticksOf(
 ): number {
   const longest = Math.max(0, ...policies.map(({ behavior }) => windowSeconds(behavior)))
   return Math.min(mostTicks, Math.max(fewestTicks, Math.ceil((longest + beyondSeconds) / intervalSeconds)))
+}
+
+function floorTo(stepSeconds: number, at: number): number {
+  return Math.floor(at / stepSeconds) * stepSeconds
 }
 
 /** Of the instants of a history's grid, those that ticks meet. */

@@ -1,9 +1,10 @@
 // What was decided, as gauges. Each decision replaces the last one's series, so that those of a policy that
 // went are gone; what is missing has no series, never a 0.
 import { Gauge, type Registry } from 'prom-client'
+import type { SpeedMemory } from '../core/calibrate/calibrate.ts'
 import type { ClassDecision, Decision, PolicyDecision, VariantDecision } from '../core/decision.ts'
 import { isMissing, type Reading } from '../core/reading.ts'
-import type { ClassMemory, State } from '../core/state.ts'
+import type { ClassMemory, State, VariantMemory } from '../core/state.ts'
 
 const policyLabels = ['namespace', 'policy'] as const
 const variantLabels = [...policyLabels, 'variant'] as const
@@ -54,7 +55,8 @@ export function decisionMetrics(
     for (const policy of decision.policies) {
       const labels = { namespace: policy.namespace, policy: policy.name }
       policies.show(labels, policy)
-      for (const variant of policy.variants) variants.show({ ...labels, variant: variant.name }, variant)
+      for (const variant of policy.variants)
+        variants.show({ ...labels, variant: variant.name }, variant, state.variants[variant.id])
       for (const each of policy.classes)
         classes.show({ ...labels, class: each.name }, each, state.classes[each.id])
     }
@@ -101,22 +103,30 @@ function variantGauges(registry: Registry) {
     ['of'],
   )
   const overhead = add('profile_overhead_seconds', 'Added to the profile’s h: TTFT that no work explains.')
-  const showSpeed = (labels: Labels, speed: VariantDecision['speed']): void => {
-    if (isMissing(speed)) return
-    ratio(labels, speed.ratio)
-    correction({ ...labels, of: 'base' }, speed.correction.base)
-    correction({ ...labels, of: 'slopes' }, speed.correction.slopes)
-    overhead(labels, speed.correction.overheadMs / 1000)
+  const digest = add('profile_digest', 'Of the profile’s coefficients, to which the correction belongs.')
+  const offSince = add(
+    'profile_off_since_timestamp_seconds',
+    'Since when the engines have been more than 5 % off their profile, to the same side; absent while they are not.',
+  )
+  // What is remembered, so that it outlasts a restart while nothing can be seen of the variant.
+  const showSpeed = (labels: Labels, { profile, learnt }: SpeedMemory): void => {
+    digest(labels, profile)
+    if (learnt === undefined) return
+    ratio(labels, learnt.ratio)
+    correction({ ...labels, of: 'base' }, learnt.applied.base)
+    correction({ ...labels, of: 'slopes' }, learnt.applied.slopes)
+    overhead(labels, learnt.applied.overheadMs / 1000)
+    if (learnt.offSince !== undefined) offSince(labels, learnt.offSince)
   }
   return {
     clear,
-    show: (labels: Labels, variant: VariantDecision) => {
+    show: (labels: Labels, variant: VariantDecision, known: VariantMemory | undefined) => {
       target(labels, variant.target)
       available(labels, isMissing(variant.target) ? 0 : 1)
       wanted(labels, variant.wanted)
       effective(labels, variant.effective)
       price(labels, variant.costPerReplicaHour)
-      showSpeed(labels, variant.speed)
+      if (known?.speed !== undefined) showSpeed(labels, known.speed)
       if (isMissing(variant.replicas)) return
       for (const state of ['desired', 'ready', 'starting', 'terminating'] as const)
         current({ ...labels, state }, variant.replicas[state])

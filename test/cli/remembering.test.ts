@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { patientRememberer } from '../../src/cli/remembering.ts'
 import type { Decided } from '../../src/core/decide.ts'
 import type { Observation } from '../../src/core/observation.ts'
+import { nothingDecided } from '../../src/core/observe/ownSeries.ts'
 import { instantsOf } from '../../src/core/span.ts'
 import { emptyState, type State } from '../../src/core/state.ts'
 import type { Clock } from '../../src/loop/clock.ts'
@@ -39,7 +40,7 @@ function stage(patience: 'endless' | 'none', history: 'auto' | 'off' = 'auto') {
           if (!world.answers) throw new Error('no answer')
           return instantsOf(span).map(observationAt)
         },
-        lastDecided: async () => ({ targets: {}, headrooms: {} }),
+        lastDecided: async () => nothingDecided,
       },
       decide: async (set, state, { at }: Observation): Promise<Decided> => {
         replayed.push(at)

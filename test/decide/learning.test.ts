@@ -149,7 +149,7 @@ describe('speed that was learnt', () => {
       }),
     ])
     const before = steps.at(-2)?.state.variants['chat/llama/h100']?.speed
-    expect(before?.ratio).toBeGreaterThan(1.1)
+    expect(before?.learnt?.ratio).toBeGreaterThan(1.1)
     expect(steps.at(-1)?.state.variants['chat/llama/h100']?.speed).toEqual(before)
   })
 })

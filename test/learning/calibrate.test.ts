@@ -1,7 +1,13 @@
 // What teaches the speed of engines and what does not, tick by tick, and how far and how fast it may go.
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { advance, type SpeedInput, type SpeedMemory } from '../../src/core/calibrate/calibrate.ts'
-import { corrected, uncorrected } from '../../src/core/calibrate/correction.ts'
+import {
+  advance,
+  type SpeedInput,
+  type SpeedMemory,
+  speedWindowSeconds,
+} from '../../src/core/calibrate/calibrate.ts'
+import { corrected } from '../../src/core/calibrate/correction.ts'
 import type { Histogram } from '../../src/core/histogram.ts'
 import type { VariantSignals } from '../../src/core/observation.ts'
 import { missing } from '../../src/core/reading.ts'
@@ -55,22 +61,23 @@ describe('learning how fast engines are', () => {
     const slow = (): SpeedInput => input(seen(0.014))
     // Two minutes to settle, then a sample a minute.
     expect(afterMinutes(5, slow).samples).toHaveLength(4)
-    expect(afterMinutes(5, slow).applied).toEqual(uncorrected)
+    expect(afterMinutes(5, slow)).not.toHaveProperty('learnt')
     const first = afterMinutes(6, slow)
-    expect(first.applied.base).toBeCloseTo(Math.exp(0.08), 6)
+    expect(first.learnt?.applied.base).toBeCloseTo(Math.exp(0.08), 6)
     const later = afterMinutes(25, slow)
-    expect(later.ratio).toBeGreaterThan(1.4)
-    expect(later.offSince).toBe(360)
-    expect(later.samples.length).toBeLessThanOrEqual(30)
-    expect(corrected(h100, later.applied).a).toBeCloseTo(h100.a * later.applied.base, 9)
+    expect(later.learnt?.ratio).toBeGreaterThan(1.4)
+    expect(later.learnt?.offSince).toBe(360)
+    expect(later.samples.length).toBeLessThanOrEqual(20)
+    const base = later.learnt?.applied.base ?? 0
+    expect(later.learnt && corrected(h100, later.learnt.applied).a).toBeCloseTo(h100.a * base, 9)
   })
 
   it('never corrects a measured profile by more than a factor of two, an estimate by four', () => {
     const crawling = input(seen(0.0255))
-    expect(afterMinutes(60, () => crawling).applied.base).toBeCloseTo(2, 1)
+    expect(afterMinutes(60, () => crawling).learnt?.applied.base).toBeCloseTo(2, 1)
     const guess = { ...h100, quality: 'guess' as const }
     const learnt = afterMinutes(60, () => input(seen(0.0255), { profile: guess }))
-    expect(learnt.applied.base).toBeGreaterThan(2.5)
+    expect(learnt.learnt?.applied.base).toBeGreaterThan(2.5)
     // Five times as slow is not a slow engine but a broken one.
     expect(afterMinutes(60, () => input(seen(0.05))).samples).toEqual([])
   })
@@ -107,9 +114,56 @@ describe('learning how fast engines are', () => {
     expect(next.samples).toEqual(grown.samples)
   })
 
+  it('learns nothing while replicas come one by one, until two minutes after more than a fifth of them', () => {
+    const ready = (at: number) => Math.min(8, 4 + Math.max(0, Math.floor((at - 300) / 45)))
+    const grown = (minutes: number) =>
+      afterMinutes(minutes, (at) => {
+        const count = ready(at)
+        return input(seen(0.009, { replicas: { desired: 8, ready: count, starting: 0, terminating: 0 } }))
+      })
+    // They came at 345, 390, 435 and 480 s: five are more than a fifth above four, eight above six, not above seven.
+    expect(grown(5.5).samples).toHaveLength(4)
+    expect(grown(9).samples).toHaveLength(4)
+    expect(grown(9.5).samples).toHaveLength(5)
+  })
+
+  it('has the same samples whenever it began to look, if that was before the window', () => {
+    const tick = fc.record({
+      seconds: fc.integer({ min: 0, max: 40 }).map((n) => (n === 0 ? 200 : n < 5 ? 40 : 15)),
+      ready: fc.integer({ min: 0, max: 40 }).map((n) => (n === 0 ? 13 : n < 5 ? 11 : 10)),
+      gap: fc.double({ min: 0.009, max: 0.016, noNaN: true }),
+      state: fc.constantFrom('seen', 'seen', 'seen', 'seen', 'idle', 'unknown'),
+    })
+    const start = fc.integer({ min: 0, max: 1800 })
+    let compared = 0
+    fc.assert(
+      fc.property(fc.array(tick, { minLength: 150, maxLength: 200 }), start, (ticks, from) => {
+        let [always, late]: (SpeedMemory | undefined)[] = []
+        let at = 0
+        for (const { seconds, ready, gap, state } of ticks) {
+          at += seconds
+          const counts = { desired: ready, ready, starting: 0, terminating: 0 }
+          const replicas = state === 'unknown' ? missing('stale') : counts
+          const idle = state === 'idle' ? { typicalEngine: missing('idle') } : {}
+          const now = input(seen(gap, { replicas, ...idle }))
+          always = advance(always, at, now)
+          if (at < from) continue
+          late = advance(late, at, now)
+          if (at < from + speedWindowSeconds) continue
+          const { learnt: _, ...rest } = always
+          const { learnt: __, ...other } = late
+          expect(other).toEqual(rest)
+          compared += rest.samples.length
+        }
+      }),
+      { numRuns: 30 },
+    )
+    expect(compared).toBeGreaterThan(1000)
+  })
+
   it('learns of decode engines from their gaps, and nothing of prefill engines', () => {
     const decode = afterMinutes(12, () => input(seen(0.014), { role: 'decode' }))
-    expect(decode.ratio).toBeGreaterThan(1.3)
+    expect(decode.learnt?.ratio).toBeGreaterThan(1.3)
     expect(decode.samples[0]).not.toHaveProperty('first')
     expect(afterMinutes(12, () => input(seen(0.014), { role: 'prefill' })).samples).toEqual([])
   })
@@ -123,9 +177,9 @@ describe('learning how fast engines are', () => {
       learnt,
       1215,
     )
-    expect(night.applied).toEqual(learnt.applied)
+    expect(night.learnt).toEqual(learnt.learnt)
     const other = advance(learnt, learnt.at + 15, input(seen(0.014), { profile: { ...h100, a: 9 } }))
-    expect(other.applied).toEqual(uncorrected)
+    expect(other).not.toHaveProperty('learnt')
     expect(other.samples).toEqual([])
   })
 

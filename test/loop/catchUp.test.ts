@@ -2,118 +2,20 @@
 // read it says so and goes on.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Decided, decide } from '../../src/core/decide.ts'
+import { decide } from '../../src/core/decide.ts'
 import { historyWindow } from '../../src/core/forecast/history.ts'
-import type { Observation, VariantSignals } from '../../src/core/observation.ts'
-import type { LastDecided } from '../../src/core/observe/ownSeries.ts'
-import { missing } from '../../src/core/reading.ts'
+import type { Observation } from '../../src/core/observation.ts'
+import { nothingDecided } from '../../src/core/observe/ownSeries.ts'
 import { instantsOf, type Span } from '../../src/core/span.ts'
-import { emptyState, type State } from '../../src/core/state.ts'
-import { catchUp, type Known } from '../../src/loop/catchUp.ts'
-import { systemClock } from '../../src/loop/clock.ts'
-import { type PastPorts, readLatest } from '../../src/loop/readPast.ts'
+import { emptyState } from '../../src/core/state.ts'
+import { catchUp } from '../../src/loop/catchUp.ts'
+import { readLatest } from '../../src/loop/readPast.ts'
 import { Random } from '../../src/simulation/random.ts'
-import { behavior } from '../behavior.ts'
-import { blind, observe, policy, policySet, signals, tools, trafficClass, variant } from '../decide/world.ts'
-
-const interval = 15
-const options = { intervalSeconds: interval, limitSeconds: 60 }
-const never = new AbortController().signal
-const begun = 20_700 * 86_400 + 9 * 3600 + 45
-const fleet = policySet([
-  policy([variant('h100'), variant('spare', { costPerHour: 4.1 })], {
-    behavior: { ...behavior, forecastQuantile: 0.9 },
-  }),
-])
+import { observe, policy, policySet, signals, tools, trafficClass, variant } from '../decide/world.ts'
+import { begun, fleet, interval, live, never, options, past, recordOf, started, targetsOf } from './life.ts'
 
 /** One in fifty is late. */
 const late = { upperBounds: [0.5, 1, 2], perSecond: [97, 1, 2, 0], sumPerSecond: 40 }
-
-/** What the world was like at every tick, and what was decided then. */
-interface Life {
-  readonly observations: ReadonlyMap<number, Observation>
-  readonly decided: ReadonlyMap<number, Decided>
-}
-
-/** Lives through these demands: replicas follow targets a tick later. */
-async function live(
-  demands: readonly number[],
-  unseenAt: ReadonlySet<number>,
-  also: Partial<VariantSignals> = {},
-): Promise<Life> {
-  const observations = new Map<number, Observation>()
-  const decided = new Map<number, Decided>()
-  let state: State = (await started(begun, { observations, decided })).state
-  let replicas = { h100: 2, spare: 1 }
-  demands.forEach((demand, i) => {
-    const at = begun + i * interval
-    const total = replicas.h100 + replicas.spare
-    const seen = (count: number) => signals(count, (demand * count) / total, also)
-    const h100 = unseenAt.has(i) ? blind(missing('stale')) : seen(replicas.h100)
-    const observation = observe(at, { h100, spare: seen(replicas.spare) })
-    const step = decide(fleet, state, observation, tools)
-    observations.set(at, observation)
-    decided.set(at, step)
-    state = step.state
-    const targets = targetsOf(step)
-    replicas = { h100: targets['chat/llama/h100'] ?? 2, spare: targets['chat/llama/spare'] ?? 1 }
-  })
-  return { observations, decided }
-}
-
-function targetsOf(step: Decided | undefined): Readonly<Record<string, number>> {
-  const variants = step?.decision.policies.flatMap((each) => each.variants) ?? []
-  return Object.fromEntries(
-    variants.flatMap(({ id, target }) => (typeof target === 'number' ? [[id, target]] : [])),
-  )
-}
-
-function withoutSpeed({ variants, ...rest }: State): unknown {
-  const targets = Object.entries(variants).map(([id, { speed: _, ...each }]) => [id, each])
-  return { ...rest, variants: Object.fromEntries(targets) }
-}
-
-/** As a server's own metrics have it. */
-function recordOf(decided: Life['decided'], at: number): LastDecided {
-  const known = decided.get(at)
-  const headrooms = Object.entries(known?.state.classes ?? {}).flatMap(([id, { headroom }]) =>
-    headroom === undefined ? [] : [[id, { learnt: headroom.learnt, spent: headroom.spent }] as const],
-  )
-  const told = { targets: targetsOf(known), headrooms: Object.fromEntries(headrooms) }
-  return known === undefined ? told : { at, ...told }
-}
-
-function past({ observations, decided }: Life, changes: Partial<PastPorts> = {}): PastPorts {
-  const nothing = (at: number) =>
-    observe(at, { h100: blind(missing('noSeries')), spare: blind(missing('noSeries')) })
-  return {
-    clock: systemClock,
-    observe: async (_, span, wanted) =>
-      instantsOf(span).map((at) => {
-        const observation = observations.get(at) ?? nothing(at)
-        return wanted === 'all' ? observation : demandOf(observation)
-      }),
-    lastDecided: async (_, at) => recordOf(decided, at - interval),
-    decide: async (policies, state, observation) => decide(policies, state, observation, tools),
-    pause: async () => undefined,
-    progress: () => undefined,
-    ...changes,
-  }
-}
-
-function demandOf(observation: Observation): Observation {
-  const only = (all: VariantSignals): VariantSignals => {
-    const { replicas, reporting, running, waiting, inSystemGrowthPerSecond, completionsPerSecond } = all
-    const demand = { replicas, reporting, running, waiting, inSystemGrowthPerSecond, completionsPerSecond }
-    return blind(missing('backendDown'), demand)
-  }
-  const variants = Object.entries(observation.variants).map(([id, all]) => [id, only(all)])
-  return { ...observation, variants: Object.fromEntries(variants) }
-}
-
-function started(at: number, life: Life, changes: Partial<PastPorts> = {}, known?: Known) {
-  return catchUp({ policies: fleet, at, known }, past(life, changes), options, never)
-}
 
 const demand = fc.double({ min: 0, max: 120, noNaN: true })
 const history = fc.record({
@@ -159,7 +61,7 @@ describe('catching up', () => {
   it('goes on from the decision on record, however late that was scraped, with the headroom learnt by then', async () => {
     const random = new Random(5)
     const demands = Array.from({ length: 300 }, () => 60 + 50 * random.uniform())
-    const life = await live(demands, new Set(), { ttft: late })
+    const life = await live(demands, new Set(), () => ({ ttft: late }))
     const at = begun + 290 * interval
     const lived = life.decided.get(at - interval)?.state
     const headroom = lived?.classes['chat/llama/chat']?.headroom
@@ -173,7 +75,7 @@ describe('catching up', () => {
           return decide(policies, before, observation, tools)
         },
       })
-      expect(withoutSpeed(state)).toEqual(lived && withoutSpeed(lived)) // speed is learnt anew
+      expect(state).toEqual(lived)
       expect(decidedAgain.length).toBe(12 + scrapedLate - 1) // the staleness budget of two minutes, and one more
     }
   }, 60_000)
@@ -186,7 +88,7 @@ describe('catching up', () => {
     const at = begun + 140 * interval
     let decisions = 0
     await started(at, life, {
-      lastDecided: async () => ({ targets: {}, headrooms: {} }),
+      lastDecided: async () => nothingDecided,
       decide: async (policies, before, observation) => {
         decisions += 1
         return decide(policies, before, observation, tools)

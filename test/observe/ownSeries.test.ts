@@ -34,9 +34,14 @@ describe('what the scaler told and saw', () => {
   it('is that of the server that decided last, and of one that knows its past before one that does not', () => {
     const rows = [...server('a', 100, 1, 3), ...server('b', 115, 1, 4), ...server('c', 130, 0, 9)]
     for (const some of [rows, rows.toReversed()])
-      expect(lastDecided(some)).toEqual({ at: 115, targets: { 'chat/llama/h100': 4 }, headrooms: {} })
+      expect(lastDecided(some)).toEqual({
+        at: 115,
+        targets: { 'chat/llama/h100': 4 },
+        headrooms: {},
+        speeds: {},
+      })
     expect(lastDecided(server('c', 130, 0, 9))).toMatchObject({ at: 130, targets: { 'chat/llama/h100': 9 } })
-    expect(lastDecided([])).toEqual({ targets: {}, headrooms: {} })
+    expect(lastDecided([])).toEqual({ targets: {}, headrooms: {}, speeds: {} })
   })
 
   it('tells what a class has learnt only where all of it is on record, digit for digit', () => {
@@ -50,9 +55,30 @@ describe('what the scaler told and saw', () => {
     expect(lastDecided([of('learnt', learnt), of('spent', Number.NaN)]).headrooms).toEqual({})
   })
 
+  it('tells what was learnt of a variant’s speed only where all of it is on record, and of which profile, digit for digit', () => {
+    const [ratio, base, slopes, offSince] = [Math.exp(0.14), Math.exp(0.12), Math.exp(0.22), 1_788_480_015]
+    const digest = series('profile_digest', 4_294_967_295, labels)
+    const learnt = [
+      series('profile_time_ratio', ratio, labels),
+      series('profile_correction_ratio', base, { ...labels, of: 'base' }),
+      series('profile_correction_ratio', slopes, { ...labels, of: 'slopes' }),
+      series('profile_overhead_seconds', 35 / 1000, labels),
+    ]
+    const off = series('profile_off_since_timestamp_seconds', offSince, labels)
+    const speedOf = (rows: Parameters<typeof lastDecided>[0]) => lastDecided(rows).speeds['chat/llama/h100']
+    const known = { applied: { base, slopes, overheadMs: 35 }, ratio }
+    expect(speedOf([digest, ...learnt])).toEqual({ profile: 4_294_967_295, learnt: known })
+    expect(speedOf([digest, ...learnt, off])?.learnt).toEqual({ ...known, offSince })
+    for (const missingOne of learnt)
+      expect(speedOf([digest, ...learnt.filter((row) => row !== missingOne)])).toEqual({
+        profile: 4_294_967_295,
+      })
+    expect(speedOf(learnt)).toBeUndefined()
+  })
+
   it('is asked for under the same matchers as everything else', () => {
     expect(lastDecidedQuery({ cluster: 'a"b' })).toBe(
-      '{__name__=~"mixscaler_decision_timestamp_seconds|mixscaler_past_read|mixscaler_target_replicas|mixscaler_headroom_memory_ratio", cluster="a\\"b"}',
+      '{__name__=~"mixscaler_decision_timestamp_seconds|mixscaler_past_read|mixscaler_target_replicas|mixscaler_headroom_memory_ratio|mixscaler_profile_digest|mixscaler_profile_time_ratio|mixscaler_profile_correction_ratio|mixscaler_profile_overhead_seconds|mixscaler_profile_off_since_timestamp_seconds", cluster="a\\"b"}',
     )
   })
 

@@ -1,7 +1,8 @@
 // What a scrape shows of decisions, ticks and calls.
 import { expect, test } from 'vitest'
+import type { SpeedMemory } from '../../src/core/calibrate/calibrate.ts'
 import { missing } from '../../src/core/reading.ts'
-import { emptyState } from '../../src/core/state.ts'
+import { emptyState, type State } from '../../src/core/state.ts'
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts'
 import { decisionOf, policyOf, policySetOf } from '../loop/values.ts'
 
@@ -39,6 +40,29 @@ test('a missing target has no sample, and is counted as not available', async ()
   metrics.decided(decisionOf(policySetOf([policyOf()]), 1005, missing('backendDown')), emptyState)
   expect(await samples(metrics, 'target_')).toEqual([
     'mixscaler_target_available{namespace="chat",policy="llama",variant="h100"} 0',
+  ])
+})
+
+test('what is known of a variant’s speed is shown as it is remembered, whatever could be seen at this tick', async () => {
+  const metrics = createMetrics(() => 1010, '0.1.0')
+  const applied = { base: Math.exp(0.12), slopes: Math.exp(-0.02), overheadMs: 35 }
+  const remembering = (speed: SpeedMemory): State => ({
+    ...emptyState,
+    variants: { 'chat/llama/h100': { target: 2, plannedAt: 1005, speed } },
+  })
+  const fresh = { at: 1005, profile: 77, samples: [] }
+  const decision = decisionOf(policySetOf([policyOf()]), 1005, 2)
+  metrics.decided(decision, remembering(fresh))
+  const labels = 'namespace="chat",policy="llama",variant="h100"'
+  expect(await samples(metrics, 'profile_')).toEqual([`mixscaler_profile_digest{${labels}} 77`])
+  metrics.decided(decision, remembering({ ...fresh, learnt: { applied, ratio: 1.1, offSince: 915 } }))
+  expect(await samples(metrics, 'profile_')).toEqual([
+    `mixscaler_profile_time_ratio{${labels}} 1.1`,
+    `mixscaler_profile_correction_ratio{${labels},of="base"} ${Math.exp(0.12)}`,
+    `mixscaler_profile_correction_ratio{${labels},of="slopes"} ${Math.exp(-0.02)}`,
+    `mixscaler_profile_overhead_seconds{${labels}} 0.035`,
+    `mixscaler_profile_digest{${labels}} 77`,
+    `mixscaler_profile_off_since_timestamp_seconds{${labels}} 915`,
   ])
 })
 

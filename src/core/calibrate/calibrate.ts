@@ -8,23 +8,30 @@ import { isMissing } from '../reading.ts'
 import { type Correction, furthest, uncorrected } from './correction.ts'
 import { fitSpeed } from './fit.ts'
 import { type SpeedSample, speedSample } from './sample.ts'
-import { advanceSteadiness, isSettled, type Steadiness } from './steadiness.ts'
+import { advanceSteadiness, isSettled, type Steadiness, steadinessSeconds } from './steadiness.ts'
 
-/** Plain and bounded: about 250 numbers. */
+/** Plain and bounded: about 150 numbers. What is learnt outlasts the samples: a night without traffic is no reason to forget. */
 export interface SpeedMemory {
   readonly at: number
-  /** What the samples compare with: another profile begins anew. */
-  readonly profile: string
+  /** Digest of what the samples compare with: another profile begins anew. */
+  readonly profile: number
   readonly steadiness?: Steadiness
-  /** At most `mostSamples`, oldest first. */
+  /** One of a minute at most, oldest first. */
   readonly samples: readonly SpeedSample[]
+  readonly learnt?: LearntSpeed
+}
+
+export interface LearntSpeed {
   /** What sizing takes. */
   readonly applied: Correction
-  /** Measured time over the profile's at the load of these samples, as applied; 1 before anything is learnt. */
+  /** Measured time over the profile's at the load of the last sample, as applied. */
   readonly ratio: number
   /** Since when `ratio` has been off by more than `notable`, to the same side. Absent: it is not. */
   readonly offSince?: number
 }
+
+/** Of a memory, what no window of observations rebuilds. */
+export type RecordedSpeed = Pick<SpeedMemory, 'profile' | 'learnt'>
 
 export interface SpeedInput {
   readonly role: Role
@@ -33,11 +40,12 @@ export interface SpeedInput {
   readonly signals: VariantSignals | undefined
 }
 
-/** Rates are over a minute: closer samples say the same twice. */
-const spacingSeconds = 60
-const mostSamples = 30
-/** A night without traffic is no reason to forget. */
-const longestSeconds = 86_400
+/** Rates are over a minute: samples of the same one say the same twice. */
+const minuteSeconds = 60
+const windowMinutes = 20
+
+/** Samples, and whether engines were settled when they were taken, follow from so much of the past. */
+export const speedWindowSeconds = windowMinutes * minuteSeconds + steadinessSeconds
 
 /** Fewer samples change nothing. */
 export const leastSamples = 5
@@ -52,19 +60,35 @@ const mostOverheadMs = 200
 const notable = 0.05
 
 export function advance(memory: SpeedMemory | undefined, at: number, input: SpeedInput): SpeedMemory {
-  const profile = profileKey(input.profile)
-  const before = memory?.profile === profile ? memory : begun(at, profile)
   if (memory !== undefined && at <= memory.at) return memory
+  const profile = profileDigest(input.profile)
+  const before: Omit<SpeedMemory, 'at'> = memory?.profile === profile ? memory : { profile, samples: [] }
+  const recent = before.samples.filter((each) => minuteOf(at) - minuteOf(each.at) < windowMinutes)
+  const known = { ...before, at, samples: recent }
   const { signals } = input
-  if (signals === undefined || isMissing(signals.replicas)) return { ...before, at }
+  if (signals === undefined || isMissing(signals.replicas)) return known
   const steadiness = advanceSteadiness(before.steadiness, at, signals.replicas)
-  const moved = { ...before, at, steadiness }
-  const last = before.samples.at(-1)
-  if (!isSettled(steadiness, at) || (last !== undefined && at - last.at < spacingSeconds)) return moved
+  const moved = { ...known, steadiness }
+  const last = recent.at(-1)
+  if (!isSettled(steadiness) || (last !== undefined && minuteOf(last.at) === minuteOf(at))) return moved
   const sample = speedSample(input.role, input.profile, input.limits, signals, at)
-  return sample === undefined || !isPlausible(sample, input.profile)
-    ? moved
-    : learnt(moved, sample, input.profile)
+  if (sample === undefined || !isPlausible(sample, input.profile)) return moved
+  const samples = [...recent, sample]
+  return samples.length < leastSamples
+    ? { ...moved, samples }
+    : { ...moved, samples, learnt: learntFrom(samples, sample, before.learnt, input.profile) }
+}
+
+/** A memory that was rebuilt from the last minutes, with what was recorded instead of what those taught. */
+export function recalled(rebuilt: SpeedMemory | undefined, recorded: RecordedSpeed, at: number): SpeedMemory {
+  if (rebuilt === undefined) return { at, samples: [], ...recorded }
+  if (rebuilt.profile !== recorded.profile) return rebuilt
+  const { learnt: _, ...rest } = rebuilt
+  return { ...rest, ...recorded }
+}
+
+function minuteOf(at: number): number {
+  return Math.floor(at / minuteSeconds)
 }
 
 /** What nobody could correct by is not an engine that is slow: it is one that is broken, or another law. */
@@ -73,24 +97,23 @@ function isPlausible({ gap }: SpeedSample, { quality }: Profile): boolean {
   return ratio > 1 / (1.5 * furthest(quality)) && ratio < 1.5 * furthest(quality)
 }
 
-function learnt(before: SpeedMemory, sample: SpeedSample, profile: Profile): SpeedMemory {
-  const { at } = sample
-  const samples = [...before.samples, sample]
-    .filter((each) => at - each.at <= longestSeconds)
-    .slice(-mostSamples)
-  if (samples.length < leastSamples) return { ...before, samples }
+function learntFrom(
+  samples: readonly SpeedSample[],
+  sample: SpeedSample,
+  before: LearntSpeed | undefined,
+  { quality }: Profile,
+): LearntSpeed {
   const fit = fitSpeed(samples)
-  const most = furthest(profile.quality)
+  const most = furthest(quality)
+  const { applied: was, ratio: ratioWas, offSince } = before ?? { applied: uncorrected, ratio: 1 }
   const applied: Correction = {
-    base: towards(before.applied.base, fit.base, most),
-    slopes: towards(before.applied.slopes, fit.slopes, most),
-    overheadMs: overheadTowards(before.applied.overheadMs, fit.overheadMs),
+    base: towards(was.base, fit.base, most),
+    slopes: towards(was.slopes, fit.slopes, most),
+    overheadMs: overheadTowards(was.overheadMs, fit.overheadMs),
   }
   const ratio = ratioOf(sample, applied)
-  const { offSince: _, ...rest } = before
-  const off = Math.abs(ratio - 1) > notable
-  const since = off && (before.ratio - 1) * (ratio - 1) > 0 ? (before.offSince ?? at) : at
-  return { ...rest, samples, applied, ratio, ...(off ? { offSince: since } : {}) }
+  if (Math.abs(ratio - 1) <= notable) return { applied, ratio }
+  return { applied, ratio, offSince: (ratioWas - 1) * (ratio - 1) > 0 ? (offSince ?? sample.at) : sample.at }
 }
 
 function ratioOf({ gap }: SpeedSample, { base, slopes }: Correction): number {
@@ -113,10 +136,10 @@ function overheadTowards(applied: number, fitted: number): number {
     : overheadStepMs * Math.round(wanted / overheadStepMs)
 }
 
-function begun(at: number, profile: string): SpeedMemory {
-  return { at, profile, samples: [], applied: uncorrected, ratio: 1 }
-}
-
-function profileKey({ a, b, c, ap, bp, d2, g, h, mixtureOfExperts }: Profile): string {
-  return JSON.stringify([a, b, c, ap, bp, d2, g, h, mixtureOfExperts?.x, mixtureOfExperts?.kappa])
+/** FNV-1a over its coefficients: whole as a floating-point number, which is all that a metric can be. */
+function profileDigest({ a, b, c, ap, bp, d2, g, h, mixtureOfExperts }: Profile): number {
+  const text = JSON.stringify([a, b, c, ap, bp, d2, g, h, mixtureOfExperts?.x, mixtureOfExperts?.kappa])
+  let digest = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) digest = Math.imul(digest ^ text.charCodeAt(i), 0x01000193)
+  return digest >>> 0
 }

@@ -1,5 +1,6 @@
 // What this scaler told others and saw, read back from its own metrics: a server that starts learns from them what
 // was decided last, and which replicas Kubernetes showed at instants that Kubernetes itself forgets.
+import type { RecordedSpeed } from '../calibrate/calibrate.ts'
 import type { HeadroomMemory } from '../feedback/feedback.ts'
 import type { Observation, ReplicaCounts, VariantSignals } from '../observation.ts'
 import type { ClassId, PolicyId, VariantId } from '../policy.ts'
@@ -18,8 +19,22 @@ const decidedAt = 'mixscaler_decision_timestamp_seconds'
 const pastRead = 'mixscaler_past_read'
 const headroom = 'mixscaler_headroom_memory_ratio'
 
+const speed = {
+  profile: 'mixscaler_profile_digest',
+  ratio: 'mixscaler_profile_time_ratio',
+  correction: 'mixscaler_profile_correction_ratio',
+  overhead: 'mixscaler_profile_overhead_seconds',
+  offSince: 'mixscaler_profile_off_since_timestamp_seconds',
+} as const
+
 /** What is read of a server's last decision. */
-export const lastDecidedMetrics: readonly string[] = [decidedAt, pastRead, target, headroom]
+export const lastDecidedMetrics: readonly string[] = [
+  decidedAt,
+  pastRead,
+  target,
+  headroom,
+  ...Object.values(speed),
+]
 
 /** What a server emitted last, and learnt by then. */
 export interface LastDecided {
@@ -27,7 +42,10 @@ export interface LastDecided {
   readonly at?: number
   readonly targets: Readonly<Record<VariantId, number>>
   readonly headrooms: Readonly<Record<ClassId, Pick<HeadroomMemory, 'learnt' | 'spent'>>>
+  readonly speeds: Readonly<Record<VariantId, RecordedSpeed>>
 }
+
+export const nothingDecided: LastDecided = { targets: {}, headrooms: {}, speeds: {} }
 
 export function lastDecidedQuery(matchers: Readonly<Record<string, string>>): string {
   return `{${[`__name__=~"${lastDecidedMetrics.join('|')}"`, ...termsOf(matchers)].join(', ')}}`
@@ -53,12 +71,13 @@ export function lastDecided(rows: readonly Row[]): LastDecided {
   const [best] = sources.sort(
     (x, y) => descending(x.read, y.read) || descending(x.at, y.at) || (x.source < y.source ? -1 : 1),
   )
-  if (best === undefined) return { targets: {}, headrooms: {} }
+  if (best === undefined) return nothingDecided
   const named = (name: string): readonly Row[] => best.of.filter((row) => labelOf(row, '__name__') === name)
   return {
     ...(Number.isFinite(best.at) ? { at: best.at } : {}),
     targets: emittedTargets(named(target)),
     headrooms: recordedHeadrooms(named(headroom)),
+    speeds: recordedSpeeds(named),
   }
 }
 
@@ -76,6 +95,33 @@ function recordedHeadrooms(rows: readonly Row[]): LastDecided['headrooms'] {
     Object.entries(found).flatMap(([id, { learnt, spent }]) =>
       learnt === undefined || spent === undefined ? [] : [[id, { learnt, spent }]],
     ),
+  )
+}
+
+/** Of every variant whose profile is on record; one of which no speed is had learnt none. */
+function recordedSpeeds(named: (name: string) => readonly Row[]): LastDecided['speeds'] {
+  const byVariant = (name: string, of = ''): ReadonlyMap<VariantId, number> =>
+    new Map(
+      named(name)
+        .filter((row) => labelOf(row, 'of') === of && Number.isFinite(row.value))
+        .map((row) => [variantOf(row), row.value]),
+    )
+  const ratios = byVariant(speed.ratio)
+  const bases = byVariant(speed.correction, 'base')
+  const slopes = byVariant(speed.correction, 'slopes')
+  const overheads = byVariant(speed.overhead)
+  const offSinces = byVariant(speed.offSince)
+  const learntOf = (id: VariantId): Pick<RecordedSpeed, 'learnt'> => {
+    const [ratio, base, slope] = [ratios.get(id), bases.get(id), slopes.get(id)]
+    const [overheadSeconds, offSince] = [overheads.get(id), offSinces.get(id)]
+    if (ratio === undefined || base === undefined || slope === undefined || overheadSeconds === undefined)
+      return {}
+    // Overheads are whole milliseconds.
+    const applied = { base, slopes: slope, overheadMs: Math.round(1000 * overheadSeconds) }
+    return { learnt: { applied, ratio, ...(offSince === undefined ? {} : { offSince }) } }
+  }
+  return Object.fromEntries(
+    [...byVariant(speed.profile)].map(([id, profile]) => [id, { profile, ...learntOf(id) }]),
   )
 }
 
