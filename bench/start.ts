@@ -1,17 +1,14 @@
 // How soon is a server that starts of use? The real `serve` reads back its past from a Prometheus of the bench's own, while a
-// client pings it every 10 ms: time to GetMetricSpec, to the first decision, what was read, CPU, and the longest wait of a ping.
+// client calls it every 10 ms: time to GetMetricSpec, to the first decision, what was read, CPU, and how long a call waited at most.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { Agent, request as httpRequest } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { resolveFrom } from '../src/core/profiles/library.ts'
-import { measuredProfiles } from '../src/core/profiles/measured.ts'
 import { kedaClient } from '../src/demo/kedaProtocol.ts'
-import { loadPolicies } from '../src/policy/load.ts'
 import { type RealScaler, startScaler } from '../test/stage/scaler.ts'
+import { framesOf } from './load/keda.ts'
+import { pinging } from './load/pinging.ts'
+import { writeFleet } from './start/policies.ts'
 import { startFakePrometheus } from './start/prometheus.ts'
 
 const help = `Usage: npx node bench/start.ts [POLICIESxVARIANTS ...]    1x2 10x3 100x10 by default
@@ -23,6 +20,7 @@ const limits = { readySeconds: 1, decisionSeconds: 5 }
 const longestSeconds = 150
 const pingMilliseconds = 10
 const idleSeconds = 3
+const frames = framesOf('so', 'team-model-0', 'model-0', 'v0')
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -40,16 +38,9 @@ else {
   }
 }
 
-async function measure(policies: number, variants: number, history: 'auto' | 'off'): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), 'mixscaler-start-'))
-  const texts = Array.from({ length: policies }, (_, index) => policyText(`model-${index}`, variants))
-  const loaded = loadPolicies(
-    texts.map((text, index) => ({ file: `${index}.yaml`, text })),
-    resolveFrom(measuredProfiles),
-  )
-  if (loaded.kind !== 'loaded') throw new Error(JSON.stringify(loaded))
-  await Promise.all(texts.map((text, index) => writeFile(join(directory, `${index}.yaml`), text)))
-  const prometheus = await startFakePrometheus(loaded.policies)
+async function measure(policyCount: number, variantCount: number, history: 'auto' | 'off'): Promise<void> {
+  const { directory, policies } = await writeFleet(policyCount, variantCount)
+  const prometheus = await startFakePrometheus(policies)
   const begun = performance.now()
   const scaler = await startScaler([
     ...['--policy', directory, '--prometheus', prometheus.url],
@@ -64,18 +55,18 @@ async function measure(policies: number, variants: number, history: 'auto' | 'of
     })
     const ready = seconds(begun)
     client.close()
-    const pings = pinging(scaler)
+    const pings = pingingAt(scaler)
     const decided = await firstDecision(scaler, begun)
-    const longest = await pings.longest()
+    const longest = (await pings.stop()).at(-1) ?? Number.NaN
     const { queries, bytes, busySeconds } = await prometheus.served()
     const cpu = await cpuSeconds(scaler)
-    const calm = pinging(scaler)
+    const calm = pingingAt(scaler)
     await sleep(idleSeconds * 1000)
-    const idle = await calm.longest()
+    const idle = (await calm.stop()).at(-1) ?? Number.NaN
     const late = ready > limits.readySeconds || decided - ready > limits.decisionSeconds
     console.log(
       [
-        `${policies}x${variants} | ${history} | ${ready.toFixed(2)} | ${decided.toFixed(2)} | ${cpu.toFixed(1)}`,
+        `${policyCount}x${variantCount} | ${history} | ${ready.toFixed(2)} | ${decided.toFixed(2)} | ${cpu.toFixed(1)}`,
         `${queries} | ${(bytes / 1e6).toFixed(1)} | ${busySeconds.toFixed(1)} | ${longest.toFixed(0)} | ${idle.toFixed(0)}`,
       ].join(' | '),
     )
@@ -99,30 +90,9 @@ async function firstDecision({ httpUrl, log }: RealScaler, begun: number): Promi
   throw new Error(`no decision: ${log.map(({ msg }) => String(msg)).join('\n')}`)
 }
 
-/** Asks every 10 ms, whether the last one was answered or not: each waits as long as the event loop is blocked. */
-function pinging({ httpUrl }: RealScaler): { readonly longest: () => Promise<number> } {
-  const agent = new Agent({ keepAlive: true })
-  const waits: Promise<number>[] = []
-  const timer = setInterval(() => waits.push(ping(`${httpUrl}/healthz`, agent)), pingMilliseconds)
-  return {
-    longest: async () => {
-      clearInterval(timer)
-      const all = await Promise.all(waits)
-      agent.destroy()
-      return Math.max(...all)
-    },
-  }
-}
-
-function ping(url: string, agent: Agent): Promise<number> {
-  const begun = performance.now()
-  return new Promise((resolve) => {
-    const asked = httpRequest(url, { agent }, (response) => {
-      response.resume().once('end', () => resolve(performance.now() - begun))
-    })
-    // Reset, as a listener does that was blocked for too long: it waited so long in vain.
-    asked.once('error', () => resolve(performance.now() - begun)).end()
-  })
+/** Answered from the first moment on. */
+function pingingAt({ grpcAddress }: RealScaler) {
+  return pinging(`http://${grpcAddress}`, 'GetMetricSpec', frames, pingMilliseconds)
 }
 
 async function cpuSeconds({ httpUrl }: RealScaler): Promise<number> {
@@ -132,28 +102,4 @@ async function cpuSeconds({ httpUrl }: RealScaler): Promise<number> {
 
 function seconds(begun: number): number {
   return (performance.now() - begun) / 1000
-}
-
-function policyText(name: string, variants: number): string {
-  const accelerators = ['h100', 'a100-80gb']
-  return `apiVersion: mixscaler.dev/v1alpha1
-kind: ScalingPolicy
-metadata: { name: ${name}, namespace: team-${name} }
-spec:
-  model: meta-llama/Llama-3.1-8B-Instruct
-  servedNames: [llama-3.1-8b]
-  classes:
-    - name: chat
-      slo: { ttft: { p95: 1s }, itl: { p95: 50ms } }
-  variants:
-${Array.from(
-  { length: variants },
-  (_, index) => `    - name: v${index}
-      scaleTarget: { kind: Deployment, name: ${name}-v${index} }
-      accelerator: { type: ${accelerators[index % 2]}, count: 1 }
-      cost: $${(3.5 + 0.1 * index).toFixed(2)}/h
-      replicas: { min: ${index === 0 ? 1 : 0}, max: 8 }
-      startup: 60s
-`,
-).join('')}`
 }

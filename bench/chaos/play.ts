@@ -208,7 +208,7 @@ class Stage {
   }
 
   private compare(): void {
-    const [mine, theirs] = [this.scaler?.publication.latest(), this.twin?.scaler.publication.latest()]
+    const [mine, theirs] = [this.scaler?.latest(), this.twin?.scaler.latest()]
     if (this.twin === undefined || mine === undefined || mine.at !== theirs?.at || mine.at <= this.comparedAt)
       return
     this.comparedAt = mine.at
@@ -250,7 +250,7 @@ class Stage {
         this.signalFor(variant)?.metric ?? ('UNAVAILABLE' as const),
       ]),
     )
-    const policies = this.scaler?.publication.latest()?.policies ?? []
+    const policies = this.scaler?.latest()?.policies ?? []
     this.told.push({ second, targets, policies })
     const minute = Math.max(0, Math.floor(second / 60) - 1)
     const arrived = this.service.classes.reduce((sum, { minutes }) => sum + (minutes.arrived[minute] ?? 0), 0)

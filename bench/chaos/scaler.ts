@@ -1,6 +1,7 @@
 // The scaler's process without its network: the loop, the decision, what is published and measured, and the past that is read back
 // at a start, all as `serve` puts them together. Ending it loses all that it knew.
 import { decide } from '../../src/core/decide.ts'
+import type { Decision } from '../../src/core/decision.ts'
 import type { PolicySet } from '../../src/core/policy.ts'
 import type { Tools } from '../../src/core/tools.ts'
 import { catchUp, type Known, type Question } from '../../src/loop/catchUp.ts'
@@ -58,6 +59,7 @@ export function startScaler(options: ScalerOptions) {
   }
   const lost: string[] = []
   let known = options.known
+  let latest: Decision | undefined
   let harmed: Fault | undefined
   const loop = controlLoop(
     {
@@ -89,6 +91,7 @@ export function startScaler(options: ScalerOptions) {
         known = { state, decidedAt: decision.at, policies }
         metrics.decided(decision, state)
         publication.publish(decision)
+        latest = decision
       },
       report: (report: TickReport) => {
         outcomes[report.outcome.kind] += 1
@@ -103,6 +106,7 @@ export function startScaler(options: ScalerOptions) {
     lost,
     outcomes,
     known: () => known,
+    latest: () => latest,
     metricsText: async () => (await metrics.render()).text,
     /** Ticks that were decided are asked for once more, in the wrong order. */
     repeat: () => {

@@ -5,6 +5,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { tickLog } from '../../src/cli/tickLog.ts'
 import { decide } from '../../src/core/decide.ts'
+import type { Decision } from '../../src/core/decision.ts'
 import type { Observation } from '../../src/core/observation.ts'
 import { nothingDecided } from '../../src/core/observe/ownSeries.ts'
 import type { PolicySet, VariantId } from '../../src/core/policy.ts'
@@ -55,6 +56,7 @@ export async function runTicks(
   const metrics = createMetrics(clock.now, 'bench')
   const log = tickLog(quiet)
   const grpcClock = steppedClock()
+  let latest: Decision | undefined
   let stateBytes = 0
   let failed = 0
   const loop = controlLoop(
@@ -63,7 +65,7 @@ export async function runTicks(
       policies: async () => policies,
       observe: async (_, at) => {
         if (Math.round(at / intervalSeconds) % 997 === 0) throw new Error('Prometheus answers no query')
-        return seen(at, publication.latest()?.policies[0]?.variants.map(({ target }) => target) ?? [])
+        return seen(at, latest?.policies[0]?.variants.map(({ target }) => target) ?? [])
       },
       catchUp: async (question, signal) => {
         const past = {
@@ -83,6 +85,7 @@ export async function runTicks(
       publish: ({ decision, observation, state }) => {
         metrics.decided(decision, state)
         publication.publish(decision)
+        latest = decision
         metrics.digested(Math.round(decision.at / intervalSeconds), {
           targets: targetsDigest(decision),
           observation: observationDigest(observation),

@@ -1,7 +1,7 @@
 // The running server: loop, worker, gRPC, HTTP and telemetry, put together, and taken down in the reverse order.
+import type { Decision } from '../core/decision.ts'
 import type { PolicySet } from '../core/policy.ts'
 import type { TlsFiles } from '../grpc/certificates.ts'
-import { type GrpcServer, startGrpcServer } from '../grpc/server.ts'
 import { systemClock } from '../loop/clock.ts'
 import { type Decider, decideInWorker } from '../loop/decider.ts'
 import { observationDigest, targetsDigest } from '../loop/digest.ts'
@@ -14,7 +14,7 @@ import {
   type PolicyStore,
   policyStore,
 } from '../loop/policyStore.ts'
-import { type Emission, type PublishedDecision, publishedDecision } from '../loop/publication.ts'
+import { askablePolicies, type Emission } from '../loop/publication.ts'
 import { type ControlLoop, controlLoop, type TickReport } from '../loop/tick.ts'
 import type { QueryReport } from '../prometheus/observer.ts'
 import { livePage } from '../report/html/livePage.ts'
@@ -22,6 +22,7 @@ import { planDocument } from '../report/planDocument.ts'
 import { type HttpServer, startHttpServer } from '../telemetry/http.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
+import { type KedaThread, startKedaThread } from './kedaThread.ts'
 import type { ClusterNow, Eyes } from './observing.ts'
 import type { PastAside, PastSettings } from './pastWorker.ts'
 import { nowAndThen, patientRememberer } from './remembering.ts'
@@ -56,18 +57,24 @@ const retrySeconds = 3
 const decideLimitSeconds = 20
 const workerMemoryMebibytes = 512
 const drainMilliseconds = 10_000
+/** Far above any tick: only a loop that hangs is silent for so long. */
+const silentSeconds = 60
 
 /** What the parts share. */
 interface Shared {
   readonly options: ServerOptions
   readonly logger: Logger
   readonly metrics: Metrics
-  readonly publication: PublishedDecision
   readonly store: PolicyStore
   readonly signal: AbortSignal
 }
 
-/** Serves until the signal aborts and all is drained. Rejects where a port is taken, and on a defect of the loop. */
+/** The last decision, once there is one. */
+interface Latest {
+  decision?: Decision
+}
+
+/** Serves until the signal aborts and all is drained. Rejects where a port is taken, and on a defect of the loop or of a thread. */
 export async function runServer(
   options: ServerOptions,
   ports: ServerPorts,
@@ -76,60 +83,67 @@ export async function runServer(
   const { logger } = ports
   const metrics = createMetrics(systemClock.now, version())
   const eyes = ports.openEyes(metrics.queried)
-  const publication = publishedDecision(systemClock.now, options.emission)
+  const broken = new AbortController()
+  let keda: KedaThread | undefined
   const changed = (policies: PolicySet, status: PolicyStatus) => {
-    publication.setPolicies(policies)
+    keda?.setPolicies(policies)
     policyNews(policies, status, metrics, logger)
   }
   const store = policyStore({ read: ports.readPolicies, now: systemClock.now, changed }, ports.policies)
-  changed(store.current(), store.status())
-  const shared = { options, logger, metrics, publication, store, signal }
-  let grpc: GrpcServer | undefined
+  const shared = { options, logger, metrics, store, signal: AbortSignal.any([signal, broken.signal]) }
+  const latest: Latest = {}
   let http: HttpServer | undefined
   let decider: Decider | undefined
   const journal = startJournal(shared)
   try {
-    grpc = await startGrpc(shared)
-    http = await startHttp(shared)
-    logger.info({ grpcPort: grpc.port, httpPort: http.port, emission: options.emission }, 'ready')
+    policyNews(store.current(), store.status(), metrics, logger)
+    keda = await startKeda(shared, broken)
+    http = await startHttp(shared, latest)
+    logger.info({ grpcPort: keda.port, httpPort: http.port, emission: options.emission }, 'ready')
     decider = startDecider(shared)
-    await loopOf(shared, eyes, decider, journal).run(signal)
+    await loopOf(shared, { eyes, decider, journal, keda, latest }).run(shared.signal)
+    broken.signal.throwIfAborted()
   } finally {
     await eyes.close()
     await decider?.close()
     await journal?.close()
-    await grpc?.stop(drainMilliseconds)
+    await keda?.stop(drainMilliseconds)
     await http?.close()
   }
   logger.info({}, 'stopped')
 }
 
 /** Ready to answer GetMetricSpec from its first moment; the first decision follows. */
-function startGrpc({ options, publication, metrics, logger }: Shared): Promise<GrpcServer> {
-  return startGrpcServer({
-    publication,
-    address: options.address,
-    port: options.grpcPort,
-    ...(options.tls === undefined ? {} : { tls: options.tls }),
-    reflection: 'on',
-    finished: ({ path, code, milliseconds }) => metrics.called({ path, code, seconds: milliseconds / 1000 }),
-    streamsOpen: metrics.streamsOpen,
-    problem: ({ text, ...fields }) => logger.warn(fields, `refused: ${text}`),
-    certificateProblem: (text) => logger.error({}, text),
-  })
+function startKeda(
+  { options, store, metrics, logger }: Shared,
+  broken: AbortController,
+): Promise<KedaThread> {
+  const { address, grpcPort: port, tls, emission } = options
+  const policies = askablePolicies(store.current())
+  return startKedaThread(
+    workerModule('kedaWorker'),
+    { address, port, emission, policies, silentSeconds, ...(tls === undefined ? {} : { tls }) },
+    {
+      figures: (calls, streamsOpen) => {
+        for (const { path, code, milliseconds } of calls)
+          metrics.called({ path, code, seconds: milliseconds / 1000 })
+        metrics.streamsOpen(streamsOpen)
+      },
+      problem: ({ text, ...fields }) => logger.warn(fields, `refused: ${text}`),
+      certificateProblem: (text) => logger.error({}, text),
+      lost: (error) => broken.abort(error),
+    },
+  )
 }
 
-function startHttp({ options, publication, store, metrics, logger, signal }: Shared): Promise<HttpServer> {
+function startHttp({ options, store, metrics, logger, signal }: Shared, latest: Latest): Promise<HttpServer> {
   return startHttpServer(
     { address: options.address, port: options.httpPort },
     {
       page: livePage(webAssets(), version(), options.emission),
       metrics: metrics.render,
       ready: () => (signal.aborted ? { kind: 'notReady', why: 'the server is stopping' } : { kind: 'ready' }),
-      plan: () => {
-        const decision = publication.latest()
-        return decision === undefined ? undefined : planDocument(decision)
-      },
+      plan: () => (latest.decision === undefined ? undefined : planDocument(latest.decision)),
       policies: () => ({ ...store.status(), ...store.current() }),
       failed: (error) => logger.error({ error: error.message }, 'a page failed'),
     },
@@ -191,8 +205,16 @@ function workerModule(name: string): URL {
   return new URL(`./${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
 }
 
-function loopOf(shared: Shared, eyes: Eyes, decider: Decider, journal: Journal | undefined): ControlLoop {
-  const { options, publication, store, metrics, logger, signal } = shared
+interface Limbs {
+  readonly eyes: Eyes
+  readonly decider: Decider
+  readonly journal: Journal | undefined
+  readonly keda: KedaThread
+  readonly latest: Latest
+}
+
+function loopOf(shared: Shared, { eyes, decider, journal, keda, latest }: Limbs): ControlLoop {
+  const { options, store, metrics, logger, signal } = shared
   const log = tickLog(logger)
   return controlLoop(
     {
@@ -213,8 +235,9 @@ function loopOf(shared: Shared, eyes: Eyes, decider: Decider, journal: Journal |
         options,
       ),
       publish: (decided) => {
+        keda.publish(decided.decision)
+        latest.decision = decided.decision
         metrics.decided(decided.decision, decided.state)
-        publication.publish(decided.decision)
         eyes.decided(store.current(), decided.decision)
         metrics.digested(Math.round(decided.decision.at / options.intervalSeconds), {
           targets: targetsDigest(decided.decision),

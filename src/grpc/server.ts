@@ -73,6 +73,8 @@ export interface GrpcServerOptions {
 
 export interface GrpcServer {
   readonly port: number
+  /** What the health service says of `liveness`: SERVING until something else is said. */
+  readonly sayAlive: (alive: 'SERVING' | 'NOT_SERVING') => void
   /** Not serving, streams end with OK, calls under way finish, GOAWAY; after the grace what is left is cut. */
   readonly stop: (graceMilliseconds: number) => Promise<void>
 }
@@ -123,6 +125,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
 
   return {
     port,
+    sayAlive: (alive) => health.setStatus('liveness', alive),
     stop: async (graceMilliseconds) => {
       tls.stop()
       for (const service of drained) health.setStatus(service, 'NOT_SERVING')

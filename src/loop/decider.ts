@@ -60,7 +60,7 @@ export function decideInWorker(options: WorkerOptions): Decider {
 
   function start(): Worker {
     const resourceLimits = { maxOldGenerationSizeMb: options.memoryLimitMebibytes }
-    const started = new Worker(options.entry, { resourceLimits })
+    const started = new Worker(options.entry, { resourceLimits, name: 'decide' })
     let why = 'the worker ended'
     started.on('error', (error: Error) => {
       why = `the worker crashed: ${error.message}`

@@ -44,6 +44,7 @@ export function readInWorker<Facts, Aside>(
   { entry, settings, memoryLimitMebibytes, told }: ReaderOptions<Aside>,
 ): Reading {
   const worker = new Worker(entry, {
+    name: 'past',
     workerData: settings,
     resourceLimits: {
       maxOldGenerationSizeMb: memoryLimitMebibytes,

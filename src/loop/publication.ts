@@ -1,16 +1,52 @@
 // The last published decision and who may read it: every answer to KEDA is a look-up here, in memory.
 // What is unknown, stale or missing is an error for the caller and never a 0.
 import type { Decision, VariantDecision } from '../core/decision.ts'
-import type { PolicyId, PolicySet, VariantId } from '../core/policy.ts'
+import type { Behavior, PolicyId, PolicySet, ScalingPolicy, VariantId } from '../core/policy.ts'
 import type { Publication, TargetAnswer } from '../core/publication.ts'
 import { isMissing } from '../core/reading.ts'
 import { missingName } from '../core/sentence.ts'
 
 export interface PublishedDecision extends Publication {
   /** Which policies there are, before and between decisions. */
-  readonly setPolicies: (policies: PolicySet) => void
-  readonly publish: (decision: Decision) => void
-  readonly latest: () => Decision | undefined
+  readonly setPolicies: (policies: AskablePolicies) => void
+  readonly publish: (decision: TellableDecision) => void
+}
+
+/** What of the policies says who may ask for what. */
+export interface AskablePolicies extends Pick<PolicySet, 'alsoAllowed'> {
+  readonly policies: readonly (Pick<ScalingPolicy, 'id' | 'name' | 'namespace'> & {
+    readonly variants: readonly { readonly id: VariantId }[]
+    readonly behavior: Pick<Behavior, 'stalenessBudgetSeconds'>
+  })[]
+}
+
+/** What of a decision KEDA may be told. */
+export interface TellableDecision {
+  readonly at: number
+  readonly policies: readonly { readonly variants: readonly TellableVariant[] }[]
+}
+
+type TellableVariant = Pick<VariantDecision, 'id' | 'target' | 'replicas'>
+
+/** The rest left out, for where it would be copied in vain. */
+export function askablePolicies({ policies, alsoAllowed }: PolicySet): AskablePolicies {
+  return {
+    policies: policies.map(({ id, name, namespace, variants, behavior: { stalenessBudgetSeconds } }) => ({
+      ...{ id, name, namespace, behavior: { stalenessBudgetSeconds } },
+      variants: variants.map((variant) => ({ id: variant.id })),
+    })),
+    alsoAllowed,
+  }
+}
+
+/** Likewise. */
+export function tellableDecision({ at, policies }: Decision): TellableDecision {
+  return {
+    at,
+    policies: policies.map(({ variants }) => ({
+      variants: variants.map(({ id, target, replicas }) => ({ id, target, replicas })),
+    })),
+  }
 }
 
 /** `current` is the dry run: callers get the count that is asked for already, so nothing moves. */
@@ -18,10 +54,10 @@ export type Emission = 'target' | 'current'
 
 /** `now` in seconds since the epoch. Listeners must not throw. */
 export function publishedDecision(now: () => number, emission: Emission): PublishedDecision {
-  let policies: PolicySet = { policies: [], pools: [], alsoAllowed: {} }
+  let policies: AskablePolicies = { policies: [], alsoAllowed: {} }
   let owners: ReadonlyMap<string, PolicyId> = new Map()
   let answers: ReadonlyMap<VariantId, PreparedAnswer> = new Map()
-  let decision: Decision | undefined
+  let decision: TellableDecision | undefined
   const listeners = new Set<() => void>()
   return {
     setPolicies: (set) => {
@@ -34,7 +70,6 @@ export function publishedDecision(now: () => number, emission: Emission): Publis
       answers = prepareAnswers(policies, decision, emission)
       for (const listener of [...listeners]) listener()
     },
-    latest: () => decision,
     target: ({ namespace, policy, variant }) => {
       const owner = owners.get(callerKey(namespace, policy))
       const prepared = owner === undefined ? undefined : answers.get(`${owner}/${variant}`)
@@ -65,8 +100,8 @@ function ifFresh({ answer, stalenessBudgetSeconds }: PreparedAnswer, now: number
 }
 
 function prepareAnswers(
-  set: PolicySet,
-  decision: Decision | undefined,
+  set: AskablePolicies,
+  decision: TellableDecision | undefined,
   emission: Emission,
 ): ReadonlyMap<VariantId, PreparedAnswer> {
   const decided = new Map(
@@ -83,8 +118,8 @@ function prepareAnswers(
 }
 
 function answerFrom(
-  decision: Decision | undefined,
-  variant: VariantDecision | undefined,
+  decision: TellableDecision | undefined,
+  variant: TellableVariant | undefined,
   emission: Emission,
 ): TargetAnswer {
   if (decision === undefined || variant === undefined)
@@ -102,7 +137,7 @@ function answerFrom(
  * Which policy a caller means. `name` is a policy of the caller's own namespace, else the only one of that name
  * that its owner opened to the caller; `namespace/name` always says which.
  */
-function ownersByCaller(set: PolicySet): ReadonlyMap<string, PolicyId> {
+function ownersByCaller(set: AskablePolicies): ReadonlyMap<string, PolicyId> {
   const owners = new Map<string, PolicyId>()
   const ambiguous = new Set<string>()
   for (const { id, name } of set.policies) {

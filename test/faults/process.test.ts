@@ -1,12 +1,14 @@
-// What happens to the server itself: its worker, its clock, its disk.
+// What happens to the server itself: its threads, its clock (all of them but KEDA's, which keeps the true one), its disk.
 import { existsSync } from 'node:fs'
 import type { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest'
 import { eventually, type FaultStage, startFaultStage } from './stage.ts'
 
 let stage: FaultStage
-const workers: Worker[] = []
-const noteWorker = (worker: Worker): void => void workers.push(worker)
+/** With their names, which those that ended have no more. */
+const workers: { readonly name: string | null; readonly worker: Worker }[] = []
+const noteWorker = (worker: Worker) => void workers.push({ name: worker.threadName, worker })
+const named = (name: string) => workers.filter((each) => each.name === name).map(({ worker }) => worker)
 const hasFullDisk = existsSync('/dev/full')
 const steady = { llama: 3, qwen: 2 }
 
@@ -34,15 +36,15 @@ it.skipIf(!hasFullDisk)('a journal whose disk is full costs its lines and nothin
 })
 
 it('a worker that is killed is replaced, the last targets stand, and decisions go on', async () => {
-  expect(workers).toHaveLength(1)
-  await workers[0]?.terminate()
+  expect(named('decide')).toHaveLength(1)
+  await named('decide')[0]?.terminate()
   expect(await stage.targets()).toEqual(steady)
   await eventually(async () =>
     (await stage.metric('mixscaler_decide_workers_lost_total')) === 1 ? true : undefined,
   )
   expect(stage.log.filter(({ msg }) => msg === 'the deciding worker is replaced')).toHaveLength(1)
   await stage.ticks('published', 2)
-  expect(workers).toHaveLength(2)
+  expect(named('decide')).toHaveLength(2)
   expect(await stage.targets()).toEqual(steady)
 })
 
@@ -67,4 +69,10 @@ it('a clock that steps is never a scale-up, and never a 0: small steps keep the 
     await stage.ticks('published', 2)
     expect(await stage.targets()).toEqual(steady)
   }
+})
+
+it('a server whose thread for KEDA ends, ends too, and says why', async () => {
+  const other = await startFaultStage({ pods: { llama: 2 } })
+  await named('keda').at(-1)?.terminate()
+  await expect(other.stop()).rejects.toThrow('the thread that answers KEDA ended')
 })

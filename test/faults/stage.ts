@@ -27,6 +27,7 @@ export interface FaultStage {
   readonly plan: () => Promise<PlanSeen>
   /** Resolves once so many more ticks have ended so. */
   readonly ticks: (outcome: 'published' | 'failed' | 'repeated', count: number) => Promise<void>
+  /** Rejects with what the server ended with, if it did not end well. */
   readonly stop: () => Promise<void>
 }
 
@@ -155,6 +156,8 @@ export async function startFaultStage({
     },
     stopping.signal,
   )
+  // It may end before its turn to be looked at.
+  running.catch(() => undefined)
   const ready = await eventually(() => log.find(({ msg }) => msg === 'ready'))
   const client = kedaClient(`127.0.0.1:${ready['grpcPort']}`)
   const get = (path: string) => fetch(`http://127.0.0.1:${ready['httpPort']}${path}`)
@@ -171,9 +174,12 @@ export async function startFaultStage({
     stop: async () => {
       stopping.abort()
       client.close()
-      await running
-      await prometheus.close()
-      rmSync(directory, { recursive: true, force: true })
+      try {
+        await running
+      } finally {
+        await prometheus.close()
+        rmSync(directory, { recursive: true, force: true })
+      }
     },
   }
   await settled(stage)
