@@ -16,7 +16,7 @@ import { policyText } from '../src/demo/scenario.ts'
 import { loadPolicies } from '../src/policy/load.ts'
 import { loadEngines } from '../src/solvers/engines.ts'
 import { drawFaults, type Fault, type FaultKind, faultKinds, habits } from './chaos/faults.ts'
-import { type Played, play } from './chaos/play.ts'
+import { type Played, play, type Restart } from './chaos/play.ts'
 
 const help = `Usage: npx node bench/chaos.ts [flags]
 
@@ -30,7 +30,7 @@ const help = `Usage: npx node bench/chaos.ts [flags]
   --learn off    without calibration and headroom feedback
   --behavior JSON   more changes of the policy's behavior
   --trace FILE   every tick of both runs, as JSON lines
-  --verbose      every restart that changed a target
+  --verbose      every restart, and where its memory and the twin's first differed
 
 Exit code 1 if a bar is missed: attainment within 1 point, no target of 0 under load, no target changed by a restart.`
 
@@ -246,23 +246,30 @@ function reportRestarts(faults: readonly Fault[], { restarts }: Played): number 
   console.log(
     `restarts: ${restarts.length}, compared with their twins at ${ticks} ticks; ${changed.length} of them changed targets, at ${different} ticks`,
   )
-  for (const { fault, differences, compared, lost } of values.verbose === true
-    ? changed
-    : changed.slice(0, 6)) {
-    const [first] = differences
-    const others = faults
-      .filter(
-        (other) =>
-          other !== fault &&
-          other.fromSeconds < fault.untilSeconds + 60 &&
-          fault.fromSeconds < other.untilSeconds + 60,
-      )
-      .map(({ kind }) => kind)
-    console.log(
-      `  at ${fault.fromSeconds} s, ${fault.untilSeconds - fault.fromSeconds} s down: ${differences.length} of ${compared} ticks, first ${(first?.second ?? 0) - fault.untilSeconds} s after: ${first?.how}${others.length > 0 ? `; beside ${others.join(', ')}` : ''}${lost.length > 0 ? `; lost ${lost.join('; ')}` : ''}`,
-    )
-  }
+  for (const restart of values.verbose === true ? restarts : changed.slice(0, 6)) tellRestart(faults, restart)
   return changed.length
+}
+
+function tellRestart(
+  faults: readonly Fault[],
+  { fault, differences, compared, lost, parted }: Restart,
+): void {
+  const near = (other: Fault) =>
+    other !== fault &&
+    other.fromSeconds < fault.untilSeconds + 60 &&
+    fault.fromSeconds < other.untilSeconds + 60
+  const others = faults.filter(near).map(({ kind }) => kind)
+  const after = (second = 0) => `${second - fault.untilSeconds} s after`
+  const [first] = differences
+  const said = [
+    `  at ${fault.fromSeconds} s, ${fault.untilSeconds - fault.fromSeconds} s down: ${differences.length} of ${compared} ticks`,
+    first === undefined ? '' : `, first ${after(first.second)}: ${first.how}`,
+    others.length > 0 ? `; beside ${others.join(', ')}` : '',
+    lost.length > 0 ? `; lost ${lost.join('; ')}` : '',
+  ]
+  console.log(said.join(''))
+  if (values.verbose !== true) return
+  for (const where of parted?.where ?? []) console.log(`    memory ${after(parted?.second)}: ${where}`)
 }
 
 /** Changes of what KEDA was told. */

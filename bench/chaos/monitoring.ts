@@ -11,6 +11,7 @@ import {
   lastDecided,
   lastDecidedMetrics,
   recordedReplicas,
+  recordedWithinSeconds,
   withReplicas,
 } from '../../src/core/observe/ownSeries.ts'
 import {
@@ -37,7 +38,9 @@ const wholeSeconds = 3 * 3600
 /** Longer than any run. */
 const ownSeconds = 30 * 86_400
 const ownTarget = { job: 'mixscaler' }
-const ownLines = new RegExp(`^(?:${lastDecidedMetrics.join('|')}|mixscaler_current_replicas)[ {].*$`, 'gm')
+const currentReplicas = 'mixscaler_current_replicas'
+const decidedAt = 'mixscaler_decision_timestamp_seconds'
+const ownLines = new RegExp(`^(?:${[...lastDecidedMetrics, currentReplicas].join('|')})[ {].*$`, 'gm')
 
 type Counts = Readonly<Record<VariantId, Reading<ReplicaCounts>>>
 type Target = Readonly<Record<string, string>>
@@ -141,8 +144,14 @@ export class Monitoring {
     const replicas = this.replicas(second)
     return instantsOf(span).map((at) => {
       const seen = this.past[signals === 'all' ? 'all' : 'demand'].get(at) ?? this.nothing(at)
-      return withReplicas(seen, recordedReplicas(this.ownRows('mixscaler_current_replicas', at)), replicas)
+      return withReplicas(seen, recordedReplicas(this.ownRows(currentReplicas, this.recordOf(at))), replicas)
     })
+  }
+
+  /** When it is read what the scaler saw at a tick: as `replicasQuery` finds it. */
+  private recordOf(at: number): number {
+    const isOfTick = (later: number) => this.ownRows(decidedAt, at + later).some(({ value }) => value === at)
+    return at + (recordedWithinSeconds.find(isOfTick) ?? 0)
   }
 
   lastDecided(at: number): LastDecided {

@@ -18,6 +18,7 @@ import type { Tools } from '../../src/core/tools.ts'
 import { type VirtualClock, virtualClock } from '../../test/loop/virtualClock.ts'
 import { type Fault, failuresOf } from './faults.ts'
 import { Monitoring } from './monitoring.ts'
+import { partings } from './partings.ts'
 import { type Scaler, startScaler } from './scaler.ts'
 
 export interface PlayOptions {
@@ -62,6 +63,8 @@ export interface Restart {
   readonly differences: { readonly second: number; readonly how: string }[]
   /** What its start could not read back. */
   readonly lost: string[]
+  /** Where the two memories differed at the first tick at which they did. */
+  parted?: { readonly second: number; readonly where: readonly string[] }
 }
 
 const scrapeSeconds = 15
@@ -216,6 +219,10 @@ class Stage {
     if (this.second > restart.fault.untilSeconds + compareSeconds) return
     restart.compared += 1
     restart.lost.push(...(this.scaler?.lost.splice(0) ?? []))
+    if (restart.parted === undefined) {
+      const where = partings(this.scaler?.known()?.state, this.twin.scaler.known()?.state)
+      if (where.length > 0) restart.parted = { second: this.second, where }
+    }
     const pair = [mine, theirs].map(({ policies }) => policies.flatMap(({ variants }) => variants).map(shown))
     if (pair[0]?.join() !== pair[1]?.join())
       restart.differences.push({

@@ -125,8 +125,21 @@ function recordedSpeeds(named: (name: string) => readonly Row[]): LastDecided['s
   )
 }
 
+/**
+ * So many seconds after a tick a scrape may show what was seen at it: a decision takes a moment, and the next one takes its
+ * place. One of both finds it where servers are scraped at least every 15 s, or every 30 s while ticks are as far apart.
+ */
+export const recordedWithinSeconds: readonly number[] = [15, 30]
+
+/** At an instant, what servers saw at that very tick; where no scrape shows it, what was on record by then. */
 export function replicasQuery(matchers: Readonly<Record<string, string>>): string {
-  return `max by (${labels}, state) (${current}${selector(matchers)})`
+  const all = selector(matchers)
+  const highest = `max by (${labels}, state)`
+  const ofTheTick = recordedWithinSeconds.map((later) => {
+    const decided = `${decidedAt}${all} offset -${later}s == time()`
+    return `${highest} (${current}${all} offset -${later}s and ignoring (${labels}, state) (${decided}))`
+  })
+  return [...ofTheTick, `${highest} (${current}${all})`].join(' or ')
 }
 
 function emittedTargets(rows: readonly Row[]): Readonly<Record<VariantId, number>> {
