@@ -31,6 +31,8 @@ const limits = { p99Milliseconds: 5 }
 const policyCount = 20
 /** Alternating, so that a neighbour's burst on the same machine falls on both servers. */
 const sliceSeconds = 2
+/** The figures of the thread that answers KEDA are not older. */
+const figuresMilliseconds = 400
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -204,10 +206,10 @@ function reportCalls(polled: readonly Polled[], messages: readonly number[]): bo
 async function cycles(scaler: RealScaler, frames: readonly Frames[]): Promise<boolean> {
   const count = Number(values.cycles)
   const names = [
-    'nodejs_active_resources_total',
+    'mixscaler_grpc_thread_active_resources',
     'process_open_fds',
     'mixscaler_grpc_streams_open',
-    'nodejs_heap_size_used_bytes',
+    'mixscaler_grpc_thread_heap_bytes',
   ]
   const x: number[] = []
   const y: Readonly<Record<string, number[]>> = Object.fromEntries(names.map((name) => [name, []]))
@@ -226,7 +228,7 @@ async function cycles(scaler: RealScaler, frames: readonly Frames[]): Promise<bo
     await stream.cancel()
     if (own !== shared) await closed(own)
     if (cycle % Math.max(1, Math.floor(count / 50)) !== 0) continue
-    await sleep(20)
+    await sleep(figuresMilliseconds)
     const text = await (await fetch(`${scaler.httpUrl}/metrics`)).text()
     x.push(cycle)
     for (const name of names) y[name]?.push(sampleOf(text, name))
@@ -237,8 +239,8 @@ async function cycles(scaler: RealScaler, frames: readonly Frames[]): Promise<bo
     .map((name) => {
       const slope = slopeOf(x, y[name] ?? [])
       // The heap between two collections is a saw: it is shown and not judged here.
-      const judged = name !== 'nodejs_heap_size_used_bytes'
-      console.log(`  ${name.padEnd(32)} ${slopeText(slope, count)}${judged ? verdict(slope) : ''}`)
+      const judged = name !== 'mixscaler_grpc_thread_heap_bytes'
+      console.log(`  ${name.padEnd(40)} ${slopeText(slope, count)}${judged ? verdict(slope) : ''}`)
       return !judged || isFlat(slope)
     })
     .every(Boolean)
@@ -267,6 +269,10 @@ async function ticks(): Promise<boolean> {
     `${values.ticks} ticks, ${run.failed} of them failed on purpose, ${run.streamMessages} stream messages`,
   )
   console.log(`  heap after collection            ${slopeText(heap, 100_000)}${verdict(heap)}`)
+  for (const [space, bytes] of Object.entries(run.spaces)) {
+    if (Math.max(...bytes) > 0)
+      console.log(`    ${space.padEnd(31)}${slopeText(slopeOf(x, bytes.slice(from)), 100_000)}`)
+  }
   console.log(`  state as text                    ${slopeText(state, 100_000)}`)
   return isFlat(heap)
 }

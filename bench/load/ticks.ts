@@ -1,7 +1,7 @@
 // Does the process grow? The real loop, decision, publication, metrics, log, gRPC server and streams on virtual clocks, tick after
 // tick: the heap after a full collection, at equal distances. It begins with nine days of past, so that every window is full.
 import { connect } from 'node:http2'
-import { setFlagsFromString } from 'node:v8'
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { tickLog } from '../../src/cli/tickLog.ts'
 import { decide } from '../../src/core/decide.ts'
@@ -36,6 +36,8 @@ export interface TickRun {
   readonly ticks: readonly number[]
   /** Bytes, after a full collection. */
   readonly heap: readonly number[]
+  /** Of them, by V8's name of the space: objects lie in `old`, what the compilers made of our code in `code` and `trusted`. */
+  readonly spaces: Readonly<Record<string, readonly number[]>>
   /** Of the state as text. */
   readonly stateBytes: readonly number[]
   readonly failed: number
@@ -110,7 +112,8 @@ export async function runTicks(
     clock: grpcClock,
     // By the wall's clock: nothing is to end by itself.
     timings: { maxConnectionAgeMilliseconds: 2 ** 31 - 1 },
-    streamsOpen: metrics.streamsOpen,
+    streamsOpen: (streamsOpen) =>
+      metrics.answering({ streamsOpen, longestDelaySeconds: 0, heapUsedBytes: 0, activeResources: 0 }),
     finished: ({ path, code, milliseconds }) => metrics.called({ path, code, seconds: milliseconds / 1000 }),
   })
   const stopping = new AbortController()
@@ -123,6 +126,7 @@ export async function runTicks(
   )
   await Promise.all(open.map(({ first }) => first))
   const result = { ticks: [] as number[], heap: [] as number[], stateBytes: [] as number[] }
+  const spaces: Record<string, number[]> = {}
   const every = Math.max(1, Math.floor(count / samples))
   for (let tick = 1; tick <= count; tick++) {
     await clock.advance(intervalSeconds)
@@ -133,6 +137,10 @@ export async function runTicks(
     collect()
     result.ticks.push(tick)
     result.heap.push(process.memoryUsage().heapUsed)
+    for (const { space_name: name, space_used_size: bytes } of getHeapSpaceStatistics()) {
+      spaces[name] ??= []
+      spaces[name].push(bytes)
+    }
     result.stateBytes.push(stateBytes)
     progress(`${tick} of ${count} ticks`)
   }
@@ -141,7 +149,7 @@ export async function runTicks(
   await running
   session.destroy()
   await server.stop(1000)
-  return { ...result, failed, streamMessages }
+  return { ...result, spaces, failed, streamMessages }
 }
 
 /** A fleet of two cards, one of which is not always needed. */

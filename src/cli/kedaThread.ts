@@ -1,5 +1,5 @@
 // The thread that answers KEDA, as the rest of the server sees it. It has nothing else to do, so that no call waits for a tick: what
-// goes there are the targets alone, what comes back are figures and problems, gathered for a moment so that they cost the calls little.
+// goes there are the targets alone, what comes back are problems and, a few times a second, figures.
 import { Worker } from 'node:worker_threads'
 import type { Decision } from '../core/decision.ts'
 import type { PolicySet } from '../core/policy.ts'
@@ -35,13 +35,24 @@ export type ToKeda =
 
 export type FromKeda =
   | { readonly kind: 'listening'; readonly port: number }
-  | { readonly kind: 'figures'; readonly calls: readonly FinishedCall[]; readonly streamsOpen: number }
+  | { readonly kind: 'figures'; readonly figures: KedaFigures }
   | { readonly kind: 'problem'; readonly problem: ReportedProblem }
   | { readonly kind: 'certificateProblem'; readonly text: string }
   | { readonly kind: 'stopped' }
 
+export interface KedaFigures {
+  /** That ended since the last figures. */
+  readonly calls: readonly FinishedCall[]
+  readonly streamsOpen: number
+  /** How late the thread was at most since the last figures: so long a call may have waited. */
+  readonly longestDelaySeconds: number
+  readonly heapUsedBytes: number
+  /** What keeps a thread alive: sockets, timers, requests. */
+  readonly activeResources: number
+}
+
 interface KedaEars {
-  readonly figures: (calls: readonly FinishedCall[], streamsOpen: number) => void
+  readonly figures: (figures: KedaFigures) => void
   readonly problem: (problem: ReportedProblem) => void
   readonly certificateProblem: (text: string) => void
   /** The thread ended without having been told to: nobody answers KEDA any more. */
@@ -74,7 +85,7 @@ export function startKedaThread(entry: URL, settings: KedaSettings, ears: KedaEa
       case 'listening':
         return listening.resolve(message.port)
       case 'figures':
-        return ears.figures(message.calls, message.streamsOpen)
+        return ears.figures(message.figures)
       case 'problem':
         return ears.problem(message.problem)
       case 'certificateProblem':

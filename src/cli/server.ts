@@ -124,10 +124,10 @@ function startKeda(
     workerModule('kedaWorker'),
     { address, port, emission, policies, silentSeconds, ...(tls === undefined ? {} : { tls }) },
     {
-      figures: (calls, streamsOpen) => {
+      figures: ({ calls, ...thread }) => {
         for (const { path, code, milliseconds } of calls)
           metrics.called({ path, code, seconds: milliseconds / 1000 })
-        metrics.streamsOpen(streamsOpen)
+        metrics.answering(thread)
       },
       problem: ({ text, ...fields }) => logger.warn(fields, `refused: ${text}`),
       certificateProblem: (text) => logger.error({}, text),

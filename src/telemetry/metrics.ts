@@ -13,7 +13,7 @@ export interface Metrics {
   readonly digested: (tick: number, digests: Readonly<Record<'targets' | 'observation', number>>) => void
   readonly policiesLoaded: (load: PolicyLoadFigures) => void
   readonly called: (call: CallFigures) => void
-  readonly streamsOpen: (count: number) => void
+  readonly answering: (thread: AnsweringFigures) => void
   readonly workerLost: () => void
   readonly restsOn: (past: 'allOfThePast' | 'someOfThePast') => void
   readonly render: () => Promise<{ readonly contentType: string; readonly text: string }>
@@ -47,6 +47,14 @@ export interface CallFigures {
   readonly seconds: number
 }
 
+/** Of the thread that answers KEDA, now and since the last figures. */
+export interface AnsweringFigures {
+  readonly streamsOpen: number
+  readonly longestDelaySeconds: number
+  readonly heapUsedBytes: number
+  readonly activeResources: number
+}
+
 /** `now` in seconds since the epoch, by the clock that decisions are dated with. */
 export function createMetrics(now: () => number, version: string): Metrics {
   const registry = new Registry()
@@ -70,6 +78,8 @@ export function createMetrics(now: () => number, version: string): Metrics {
 const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 /** An answer from memory takes well under a millisecond. */
 const callBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1]
+
+const delayBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
 
 function loopMetrics(registry: Registry): Pick<Metrics, 'ticked' | 'queried' | 'workerLost' | 'restsOn'> {
   const ticks = new Counter({
@@ -174,7 +184,7 @@ const methods: ReadonlyMap<string, string> = new Map(
   ]),
 )
 
-function grpcMetrics(registry: Registry): Pick<Metrics, 'called' | 'streamsOpen'> {
+function grpcMetrics(registry: Registry): Pick<Metrics, 'called' | 'answering'> {
   const calls = new Histogram({
     name: 'mixscaler_grpc_call_duration_seconds',
     help: 'Calls by method and gRPC code; a stream lasts until it ends.',
@@ -182,14 +192,28 @@ function grpcMetrics(registry: Registry): Pick<Metrics, 'called' | 'streamsOpen'
     buckets: callBuckets,
     registers: [registry],
   })
-  const streams = new Gauge({
-    name: 'mixscaler_grpc_streams_open',
-    help: 'StreamIsActive streams that are open.',
+  const state = (name: string, help: string) =>
+    new Gauge({ name: `mixscaler_grpc_${name}`, help, registers: [registry] })
+  const streams = state('streams_open', 'StreamIsActive streams that are open.')
+  const heap = state('thread_heap_bytes', 'Heap in use of the thread that answers KEDA.')
+  const resources = state(
+    'thread_active_resources',
+    'Sockets, timers and requests of the thread that answers KEDA.',
+  )
+  const delays = new Histogram({
+    name: 'mixscaler_grpc_thread_delay_seconds',
+    help: 'How late the thread that answers KEDA was at most, each quarter of a second: so long a call may have waited.',
+    buckets: delayBuckets,
     registers: [registry],
   })
   return {
     called: ({ path, code, seconds }) =>
       calls.observe({ method: methods.get(path) ?? 'other', code }, seconds),
-    streamsOpen: (count) => streams.set(count),
+    answering: ({ streamsOpen, longestDelaySeconds, heapUsedBytes, activeResources }) => {
+      streams.set(streamsOpen)
+      delays.observe(longestDelaySeconds)
+      heap.set(heapUsedBytes)
+      resources.set(activeResources)
+    },
   }
 }

@@ -3,8 +3,12 @@ import { createServer } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import { protoPath as healthProto } from 'grpc-health-check'
 import { afterEach, expect, it } from 'vitest'
-import { type KedaSettings, type KedaThread, startKedaThread } from '../../src/cli/kedaThread.ts'
-import type { FinishedCall } from '../../src/grpc/calls.ts'
+import {
+  type KedaFigures,
+  type KedaSettings,
+  type KedaThread,
+  startKedaThread,
+} from '../../src/cli/kedaThread.ts'
 import { askablePolicies } from '../../src/loop/publication.ts'
 import { client, kedaClient, loadService, ref, until } from '../grpc/harness.ts'
 import { decisionOf, policyOf, policySetOf } from '../loop/values.ts'
@@ -22,12 +26,12 @@ afterEach(async () => {
 interface Started {
   readonly thread: KedaThread
   readonly worker: Worker
-  readonly calls: FinishedCall[]
+  readonly figures: readonly KedaFigures[]
   readonly lost: Error[]
 }
 
 async function started(changes: Partial<KedaSettings> = {}): Promise<Started> {
-  const calls: FinishedCall[] = []
+  const figures: KedaFigures[] = []
   const lost: Error[] = []
   const workers: Worker[] = []
   const note = (worker: Worker): void => void workers.push(worker)
@@ -40,7 +44,7 @@ async function started(changes: Partial<KedaSettings> = {}): Promise<Started> {
       ...changes,
     },
     {
-      figures: (some) => calls.push(...some),
+      figures: (some) => figures.push(some),
       problem: () => undefined,
       certificateProblem: () => undefined,
       lost: (error) => lost.push(error),
@@ -49,7 +53,7 @@ async function started(changes: Partial<KedaSettings> = {}): Promise<Started> {
   closing.push(() => thread.stop(1000))
   const [worker] = workers
   if (worker === undefined) throw new Error('no thread was started')
-  return { thread, worker, calls, lost }
+  return { thread, worker, figures, lost }
 }
 
 /** KEDA in another thread, and a way to stand still until it has done what it was told. */
@@ -67,14 +71,32 @@ async function kedaElsewhere(port: number) {
 }
 
 it('KEDA gets its answers while the thread of the loop does nothing at all', async () => {
-  const { thread, calls } = await started()
+  const { thread, figures } = await started()
   thread.publish(decisionOf(set, Date.now() / 1000, 3))
   const standingStill = await kedaElsewhere(thread.port)
   expect(standingStill({ kind: 'getMetrics', times: 50 })).not.toBe('timed-out')
-  await until(() => calls.length === 50)
-  expect(new Set(calls.map(({ path, code }) => `${path} ${code}`))).toEqual(
+  const calls = () => figures.flatMap((some) => some.calls)
+  await until(() => calls().length === 50)
+  expect(new Set(calls().map(({ path, code }) => `${path} ${code}`))).toEqual(
     new Set(['/externalscaler.ExternalScaler/GetMetrics OK']),
   )
+})
+
+it('it tells of its streams, heap and delays', async () => {
+  const { thread, figures } = await started()
+  thread.publish(decisionOf(set, Date.now() / 1000, 3))
+  const keda = kedaClient(thread.port)
+  closing.push(() => keda.close())
+  const streams = [keda.stream('StreamIsActive', ref('h100')), keda.stream('StreamIsActive', ref('h100'))]
+  await until(() => figures.at(-1)?.streamsOpen === 2)
+  for (const stream of streams) stream.cancel()
+  await until(() => figures.at(-1)?.streamsOpen === 0)
+  const { heapUsedBytes, activeResources, longestDelaySeconds } = figures.at(-1) as KedaFigures
+  expect(heapUsedBytes).toBeGreaterThan(2 ** 20)
+  // Its port, the client's connection and the channel to us.
+  expect(activeResources).toBeGreaterThanOrEqual(3)
+  expect(longestDelaySeconds).toBeGreaterThanOrEqual(0)
+  expect(longestDelaySeconds).toBeLessThan(longestMilliseconds / 1000)
 })
 
 it('targets and policies arrive as they were published, in their order', async () => {
