@@ -21,7 +21,7 @@ import { livePage } from '../report/html/livePage.ts'
 import { planDocument } from '../report/planDocument.ts'
 import { type HttpServer, startHttpServer } from '../telemetry/http.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
+import { createMetrics, type Metrics, type PastBehind } from '../telemetry/metrics.ts'
 import { type KedaThread, startKedaThread } from './kedaThread.ts'
 import type { ClusterNow, Eyes } from './observing.ts'
 import type { PastAside, PastSettings } from './pastWorker.ts'
@@ -216,6 +216,7 @@ interface Limbs {
 function loopOf(shared: Shared, { eyes, decider, journal, keda, latest }: Limbs): ControlLoop {
   const { options, store, metrics, logger, signal } = shared
   const log = tickLog(logger)
+  let past: PastBehind = 'someOfThePast'
   return controlLoop(
     {
       clock: systemClock,
@@ -228,7 +229,9 @@ function loopOf(shared: Shared, { eyes, decider, journal, keda, latest }: Limbs)
           eyes,
           decide: decider.decide,
           read: readerOf(shared, eyes),
-          rests: metrics.restsOn,
+          rests: (on) => {
+            past = on
+          },
           progress: (text) => logger.info({}, text),
           lost: (text) => logger.warn({}, text),
         },
@@ -238,6 +241,8 @@ function loopOf(shared: Shared, { eyes, decider, journal, keda, latest }: Limbs)
         keda.publish(decided.decision)
         latest.decision = decided.decision
         metrics.decided(decided.decision, decided.state)
+        // Of the decision that KEDA is told now: the next one may have more behind it long before it is taken.
+        metrics.restsOn(past)
         eyes.decided(store.current(), decided.decision)
         metrics.digested(Math.round(decided.decision.at / options.intervalSeconds), {
           targets: targetsDigest(decided.decision),

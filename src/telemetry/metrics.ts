@@ -15,9 +15,13 @@ export interface Metrics {
   readonly called: (call: CallFigures) => void
   readonly answering: (thread: AnsweringFigures) => void
   readonly workerLost: () => void
-  readonly restsOn: (past: 'allOfThePast' | 'someOfThePast') => void
+  /** Of the decision that is published. */
+  readonly restsOn: (past: PastBehind) => void
   readonly render: () => Promise<{ readonly contentType: string; readonly text: string }>
 }
+
+/** What of the past that is read at a start a decision rests on. */
+export type PastBehind = 'allOfThePast' | 'someOfThePast'
 
 export interface TickFigures {
   readonly outcome: 'published' | 'repeated' | 'failed'
