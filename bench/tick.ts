@@ -93,7 +93,7 @@ function observed(at: number): Observation {
   }
 }
 
-/** The same decisions in the worker of `serve`: how late the event loop that answers KEDA is meanwhile. */
+/** The same decisions in the worker of `serve`: how late the thread that hands them over is meanwhile. */
 async function inWorker(): Promise<void> {
   const decider = decideInWorker({
     entry: new URL('../src/cli/decideWorker.ts', import.meta.url),
@@ -111,6 +111,6 @@ async function inWorker(): Promise<void> {
   await decider.close()
   const milliseconds = (nanoseconds: number): string => (nanoseconds / 1e6).toFixed(1)
   console.log(
-    `event loop while a worker decides, all new and 9 more: delay p99 ${milliseconds(delay.percentile(99))}, max ${milliseconds(delay.max)} ms`,
+    `main thread while a worker decides, all new and 9 more: delay p99 ${milliseconds(delay.percentile(99))}, max ${milliseconds(delay.max)} ms`,
   )
 }
