@@ -94,7 +94,7 @@ export async function readPast(
     const { from, last } = await firstDecided(policies, previous, decideFrom, step, ports, ended)
     // Where nothing is on record there is nothing that it could equal: it need not know more before it decides.
     const needed = last.at === undefined ? previous - shapeSeconds : from - seenSeconds
-    const seenFrom = floorTo(step, Math.min(from, needed))
+    const seenFrom = Math.max(holdFrom, floorTo(step, Math.min(from, needed)))
     const hold = { from: holdFrom, until: seenFrom - step, stepSeconds: step }
     await learnSpan(policies, so, hold, 'demand', ticks, ports, ended)
     so.state = withDecided(so.state, last, from)
@@ -143,12 +143,16 @@ async function firstDecided(
     const recent = Math.max(longAgo, previous - (ticksOf(policies, step, backedSeconds) - 1) * step)
     const last = await ports.lastDecided(policies, recent, signal)
     const all = policies.policies.flatMap(({ variants }) => variants)
-    // It was scraped some ticks after it was decided: those are decided anew too.
-    const from = last.at === undefined ? recent : (Math.floor(last.at / step) + 1) * step
-    if (from >= longAgo && all.every(({ id }) => last.targets[id] !== undefined))
-      return { from: Math.min(recent, from), last }
+    const from = tickAfter(last, recent, step)
+    if (from >= longAgo && all.every(({ id }) => last.targets[id] !== undefined)) return { from, last }
   }
-  return { from: longAgo, last: await ports.lastDecided(policies, longAgo, signal) }
+  const last = await ports.lastDecided(policies, longAgo, signal)
+  return { from: tickAfter(last, longAgo, step), last }
+}
+
+/** The first one that is not on record, `wanted` at the latest: what was decided last may have been scraped some ticks later. */
+function tickAfter({ at }: LastDecided, wanted: number, step: number): number {
+  return at === undefined ? wanted : Math.min(wanted, floorTo(step, at) + step)
 }
 
 /** What is left of work that states no backlog follows from what each plan carried of it. */

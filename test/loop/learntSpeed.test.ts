@@ -4,12 +4,25 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decide } from '../../src/core/decide.ts'
 import type { Observation, VariantSignals } from '../../src/core/observation.ts'
+import { nothingDecided } from '../../src/core/observe/ownSeries.ts'
 import { missing } from '../../src/core/reading.ts'
 import { catchUp } from '../../src/loop/catchUp.ts'
 import { readLatest } from '../../src/loop/readPast.ts'
 import { Random } from '../../src/simulation/random.ts'
 import { policySet, tools } from '../decide/world.ts'
-import { begun, fleet, interval, type Life, live, never, options, past, started, targetsOf } from './life.ts'
+import {
+  begun,
+  fleet,
+  interval,
+  type Life,
+  live,
+  never,
+  options,
+  past,
+  recordOf,
+  started,
+  targetsOf,
+} from './life.ts'
 
 const id = 'chat/llama/h100'
 
@@ -85,6 +98,16 @@ describe('a server that starts', () => {
       { numRuns: 3 },
     )
   }, 120_000)
+
+  it('knows all of it too where the last half hour is not on record, and what is was scraped late', async () => {
+    const life = await lived({ factors: [1.4, 0.8, 1.2], seed: 2 }, 250)
+    const at = begun + 240 * interval
+    const { state } = await started(at, life, {
+      lastDecided: async (_, instant) =>
+        instant > at - 1500 ? nothingDecided : recordOf(life.decided, instant - 4 * interval),
+    })
+    expect(state).toEqual(life.decided.get(at - interval)?.state)
+  })
 
   it('keeps a correction whose samples are a night old, and since when engines are off', async () => {
     const life = await lived(
