@@ -160,7 +160,9 @@ class Stage {
       if (fault.kind === 'restart' && fault.fromSeconds === second) await this.restart(fault)
       if (fault.kind === 'restart' && fault.untilSeconds === second && this.scaler === undefined)
         this.scaler = this.start()
-      if (fault.kind === 'repeatedTick' && fault.fromSeconds === second) this.scaler?.repeat()
+      // The twin is asked too: what an old tick changes is not the restart's doing.
+      if (fault.kind === 'repeatedTick' && fault.fromSeconds === second)
+        for (const scaler of [this.scaler, this.twin?.scaler]) scaler?.repeat()
       if (fault.kind !== 'clockStep') continue
       const step = Math.round((fault.severity < 0.5 ? -1 : 1) * 900 ** Math.abs(2 * fault.severity - 1))
       if (fault.fromSeconds === second) this.setClock(step)
