@@ -83,21 +83,13 @@ test('our own decision follows a wave: within its SLO, for less than the fleet t
   expect(Math.max(...ready)).toBeGreaterThan(2 * Math.min(...ready))
 })
 
-// Its engines are a few per cent faster than those that are played request by request: calibration finds that, and sizes by it.
-test('the fluid plant comes within 5 % of the request-level one in attainment and in cost, where speed is not learnt', () => {
-  const stated = oneVariant()
-  const policies = {
-    ...stated,
-    policies: stated.policies.map((policy) => {
-      const { learn } = policy.behavior
-      return { ...policy, behavior: { ...policy.behavior, learn: { ...learn, speed: 'off' as const } } }
-    }),
-  }
+test('the fluid plant comes within 5 % of the request-level one in attainment and in cost', () => {
   const attained = (result: Result) => result.classes[0]?.attainment?.all ?? Number.NaN
   for (const seed of [1, 2, 3]) {
-    const [played, flowing] = (['request', 'fluid'] as const).map((fidelity) =>
-      ran({ fidelity, seed, policies }),
-    ) as [Result, Result]
+    const [played, flowing] = (['request', 'fluid'] as const).map((fidelity) => ran({ fidelity, seed })) as [
+      Result,
+      Result,
+    ]
     expect(Math.abs(attained(flowing) / attained(played) - 1)).toBeLessThan(0.05)
     expect(Math.abs(flowing.dollarsPerHour / played.dollarsPerHour - 1)).toBeLessThan(0.05)
   }

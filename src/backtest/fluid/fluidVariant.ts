@@ -145,11 +145,13 @@ interface LengthCounts {
   readonly output: Lengths
 }
 
+/** Engines count whole tokens; a point is the mean of many lengths. */
 function countsOf(bins: readonly LengthBin[]): Lengths {
   const shares = new Float64Array(lengthBounds.length + 1)
   let mean = 0
   for (const { tokens, weight } of bins) {
-    const found = lengthBounds.findIndex((bound) => tokens <= bound)
+    const counted = Math.round(tokens)
+    const found = lengthBounds.findIndex((bound) => counted <= bound)
     const bucket = found < 0 ? lengthBounds.length : found
     shares[bucket] = (shares[bucket] ?? 0) + weight
     mean += tokens * weight

@@ -2,7 +2,7 @@
 // at the loads that are met, and read by linear interpolation. What the fluid plant knows about what lies inside a step.
 import { dispersionOf, replicaModel } from '../../core/capacity/capacity.ts'
 import { type Workload, workload } from '../../core/capacity/lengths.ts'
-import { cdf } from '../../core/capacity/mixture.ts'
+import { cdf, mean } from '../../core/capacity/mixture.ts'
 import type { CapacityQuestion, Shape } from '../../core/capacity/question.ts'
 import type { Metric, ReplicaModel } from '../../core/capacity/replica.ts'
 import { tokenGapBounds, ttftBounds } from '../../simulation/metrics.ts'
@@ -102,7 +102,7 @@ export class LatencyTable {
       const below = Float64Array.from(points, (seconds) =>
         mixture.length === 0 ? 1 : cdf(mixture, seconds * 1000),
       )
-      return { points, below, mean: meanOf(points, below) }
+      return { points, below, mean: mean(mixture) / 1000 }
     }
     return { ttft: distribution('ttft'), itl: distribution('itl'), tpot: distribution('tpot') }
   }
@@ -131,19 +131,6 @@ export function within({ points, below }: Distribution, seconds: number): number
   const [from, to] = [low < 0 ? 0 : (points[low] ?? 0), points[high] ?? 0]
   const [least, most] = [low < 0 ? 0 : (below[low] ?? 0), below[high] ?? 1]
   return least + ((most - least) * (seconds - from)) / (to - from)
-}
-
-function meanOf(points: readonly number[], below: Float64Array): number {
-  let sum = 0
-  let before = 0
-  let lower = 0
-  for (const [i, upper] of points.entries()) {
-    const share = (below[i] ?? 1) - before
-    sum += share * ((lower + upper) / 2)
-    before = below[i] ?? 1
-    lower = upper
-  }
-  return sum + (1 - before) * lower
 }
 
 /** Sorted, and with points between that are no more than a third apart. */

@@ -12,7 +12,11 @@ export interface LengthFigures {
 }
 
 /** Edges of the points, finer in the tail; where the mean alone is known, core's assumption. */
-const edges = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1]
+const edges = [
+  ...Array.from({ length: 18 }, (_, i) => i / 20),
+  ...Array.from({ length: 9 }, (_, i) => 0.9 + i / 100),
+  ...[0.99, 0.9925, 0.995, 0.9975, 1],
+]
 
 /**
  * Points whose quantiles go through the percentiles (straight in the logarithm) and whose mean is the stated one: the
