@@ -1,11 +1,12 @@
 // Request lengths as a few weighted points, from a histogram or from a mean alone. Points are finer in the tail,
 // where the percentiles of an SLO are decided: equal parts up to the 90th percentile, then the 95th, 99th and 100th.
 import { eventsPerSecond, type Histogram, mean } from '../histogram.ts'
+import { lengthCurve } from './lengthCurve.ts'
 import type { LengthBin } from './question.ts'
 
 /**
- * Points of a histogram that has events, linear inside its buckets, then scaled so that their mean is the histogram's
- * own (its sum is exact, its buckets are coarse). Events beyond the last edge count as at that edge.
+ * Points of a histogram that has events, along a smooth curve through its buckets, then scaled so that their mean is the
+ * histogram's own (its sum is exact, its buckets are coarse). Events beyond the last edge count as at that edge.
  */
 export function lengthBins(histogram: Histogram, count: number): readonly LengthBin[] {
   const events = eventsPerSecond(histogram)
@@ -46,20 +47,19 @@ function parts(count: number): readonly Part[] {
   return edges.slice(1).map((to, i) => ({ from: edges[i] ?? 0, to }))
 }
 
-/** E[X; X below its u-quantile] as a function of u. */
+/** E[X; X below its u-quantile] as a function of u: straight between knots that are close. */
 function partialMeans(histogram: Histogram, events: number): (u: number) => number {
+  const knots = lengthCurve(histogram, events)
   return (u) => {
-    let left = u * events
     let sum = 0
-    let lower = 0
-    for (const [i, rate] of histogram.perSecond.entries()) {
-      const upper = histogram.upperBounds[i] ?? lower
-      const taken = Math.min(rate, left)
-      // The lower part of the bucket, up to its share `taken / rate`.
-      if (rate > 0) sum += taken * (lower + ((upper - lower) * taken) / rate / 2)
-      left -= taken
-      lower = upper
+    for (const [i, { tokens, share }] of knots.entries()) {
+      const before = knots[i - 1]
+      if (before === undefined || share <= before.share) continue
+      if (before.share >= u) break
+      const taken = Math.min(u, share) - before.share
+      const within = taken / (share - before.share)
+      sum += taken * (before.tokens + ((tokens - before.tokens) * within) / 2)
     }
-    return sum / events
+    return sum
   }
 }
