@@ -13,8 +13,8 @@ export function withDecided(state: State, { at, targets, headrooms }: LastDecide
   )
   const classes: Record<ClassId, ClassMemory> = { ...state.classes }
   if (at !== undefined)
-    for (const [id, { learnt, spent }] of Object.entries(headrooms))
-      classes[id] = { ...classes[id], headroom: { at, learnt, spent, verdict: 'unknown' } }
+    for (const [id, memory] of Object.entries(headrooms))
+      classes[id] = { ...classes[id], headroom: { at, ...memory, verdict: 'unknown' } }
   return { ...state, variants: { ...state.variants, ...variants }, classes }
 }
 

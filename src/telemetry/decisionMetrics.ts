@@ -158,7 +158,7 @@ function classGauges(registry: Registry) {
   )
   const memory = add(
     'headroom_memory_ratio',
-    'The memory behind it, unrounded: what was learnt, and the broken over the allowed of the last hours that taught (spent).',
+    'The memory behind it, unrounded: what was learnt, the broken over the allowed of the last hours that taught (spent), and of the last day what no headroom could have kept (lost).',
     ['of'],
   )
   const broken = add(
@@ -171,6 +171,7 @@ function classGauges(registry: Registry) {
       if (known?.headroom !== undefined) {
         memory({ ...labels, of: 'learnt' }, known.headroom.learnt)
         memory({ ...labels, of: 'spent' }, known.headroom.spent)
+        memory({ ...labels, of: 'lost' }, known.headroom.lost)
       }
       demand(labels, each.demand)
       if (!isMissing(each.forecast)) forecast(labels, each.forecast.atQuantile)

@@ -27,10 +27,10 @@ describe('headroom feedback', () => {
   it('adds headroom after bad minutes, and takes a little back after good ones', () => {
     const worse = afterMinutes(10, bad)
     expect(worse.verdict).toBe('tooFew')
-    expect(worse.learnt).toBeCloseTo(10 * 0.02 * (0.3 - 0.0065), 3)
+    expect(worse.learnt).toBeCloseTo(10 * 0.04 * (0.3 - 0.007), 3)
     const better = afterMinutes(60, good, worse)
     expect(better.verdict).toBe('kept')
-    expect(worse.learnt - better.learnt).toBeCloseTo(60 * 0.02 * 0.0025 + worse.learnt / 168, 3)
+    expect(worse.learnt - better.learnt).toBeCloseTo(60 * 0.04 * 0.003 + worse.learnt / 168, 3)
   })
 
   it('holds the goal in the long run, whatever share of the minutes is bad', () => {
@@ -86,9 +86,9 @@ describe('headroom feedback', () => {
   })
 
   it('learns from requests that came before their replicas: those were ordered too late', () => {
-    const late = afterMinutes(5, { ...bad, load: 1.2, coming: 'some' })
+    const late = afterMinutes(1, { ...bad, load: 1.2, coming: 'some' })
     expect(late.verdict).toBe('orderedLate')
-    expect(late.learnt).toBeCloseTo(5 * 0.8 * 0.02 * (0.3 - 0.0065), 3)
+    expect(late.learnt).toBeCloseTo(0.8 * 0.04 * (0.3 - 0.007), 3)
   })
 
   it('learns the less the larger the jump that came before its replicas, and nothing from one to the double', () => {
@@ -97,6 +97,42 @@ describe('headroom feedback', () => {
     expect(learnt).toEqual(learnt.toSorted((x, y) => y - x))
     expect(learnt[3]).toBeGreaterThan(0)
     expect(learnt.slice(4)).toEqual([0, 0])
+  })
+
+  it('has the rest of a day make good what a jump took, and no more than the rest can', () => {
+    const jump: HeadroomInput = { ...bad, kept: { broken: 1, allowed: 0.01, bounds: 'all' }, load: 3 }
+    const before = afterMinutes(1, good)
+    const after = afterMinutes(6, { ...jump, coming: 'some' }, before)
+    // Six minutes of a day, all of them late: 0.42 of what may be late within it.
+    expect(after.lost).toBeCloseTo(6 / 14.4, 1)
+    expect(after.learnt).toBeCloseTo(before.learnt, 6)
+    expect(afterMinutes(1, good, before).verdict).toBe('kept')
+    expect(afterMinutes(1, good, after).verdict).toBe('tooFew')
+    const worse = afterMinutes(60, { ...jump, coming: 'some' }, before)
+    expect(
+      afterMinutes(1, { ...good, kept: { broken: 0.001, allowed: 0.01, bounds: 'all' } }, worse).verdict,
+    ).toBe('kept')
+  })
+
+  it('holds the goal over days in which jumps break what no headroom keeps', () => {
+    const needed = 0.1
+    let now = advance(undefined, 0, idle)
+    let broken = 0
+    const days = 6
+    const ticks = 4 * 60 * 24 * days
+    for (let i = 1; i <= ticks; i++) {
+      // Three minutes every twelve hours: 0.4 of what may break.
+      const jumps = i % (4 * 60 * 12) < 12
+      const late = jumps ? 1 : Math.min(1, Math.max(0, 2 * (needed - now.learnt)))
+      if (i > ticks / 2) broken += late
+      now = advance(now, 15 * i, {
+        ...good,
+        ...(jumps ? { load: 3, coming: 'some' } : { load: 0.9 / (1 + now.learnt) }),
+        kept: { broken: late, allowed: 0.01, bounds: 'all' },
+      })
+    }
+    expect(broken / (ticks / 2)).toBeLessThan(0.01)
+    expect(broken / (ticks / 2)).toBeGreaterThan(0.006)
   })
 
   it('stays within its bounds, also around a headroom that the policy states beyond them', () => {
@@ -110,7 +146,7 @@ describe('headroom feedback', () => {
     const learnt = afterMinutes(30, bad)
     expect(advance(learnt, learnt.at + 604_800, idle).learnt).toBeCloseTo(learnt.learnt / Math.E, 6)
     const gap = advance(learnt, learnt.at + 3600, bad)
-    expect(gap.learnt - learnt.learnt).toBeLessThan(0.02 * 0.3)
+    expect(gap.learnt - learnt.learnt).toBeLessThan(0.04 * 0.3)
     expect(advance(learnt, learnt.at, bad)).toBe(learnt)
   })
 })

@@ -45,11 +45,11 @@ describe('what the scaler told and saw', () => {
   })
 
   it('tells what a class has learnt only where all of it is on record, digit for digit', () => {
-    const [learnt, spent] = [0.1 + 0.2, -1 / 3]
+    const [learnt, spent, lost] = [0.1 + 0.2, -1 / 3, 1 / 7]
     const of = (what: string, value: number) =>
       series('headroom_memory_ratio', value, { namespace: 'chat', policy: 'llama', class: 'chat', of: what })
-    expect(lastDecided([of('learnt', learnt), of('spent', spent)]).headrooms).toEqual({
-      'chat/llama/chat': { learnt, spent },
+    expect(lastDecided([of('learnt', learnt), of('spent', spent), of('lost', lost)]).headrooms).toEqual({
+      'chat/llama/chat': { learnt, spent, lost },
     })
     expect(lastDecided([of('learnt', learnt)]).headrooms).toEqual({})
     expect(lastDecided([of('learnt', learnt), of('spent', Number.NaN)]).headrooms).toEqual({})

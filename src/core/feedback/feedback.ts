@@ -9,6 +9,8 @@ export interface HeadroomMemory {
   readonly learnt: number
   /** Mean of about the last six hours that taught: broken over allowed to be broken. 1 spends all that the goal leaves. */
   readonly spent: number
+  /** Mean of about the last day: what broke beyond any headroom's reach over allowed to be broken. */
+  readonly lost: number
   readonly verdict: Verdict
 }
 
@@ -44,10 +46,12 @@ export interface HeadroomInput {
 }
 
 /** Of headroom per minute, for a minute in which all requests broke their SLO. */
-const gain = 0.02
+const gain = 0.04
 
-/** Aims at this part of the requests that may break their SLO: the rest is for what teaches little or nothing. */
-const aim = 0.65
+/** Aims at this part of the requests that may break their SLO. What jumps took of it within a day is no longer there to spend. */
+const aim = 0.7
+const leastAim = 0.15
+const lostSeconds = 86_400
 
 /** Of what was ready: where a plan asks for so much, no headroom would have covered the jump, and it teaches nothing. */
 const hopeless = 2
@@ -79,16 +83,22 @@ export function advance(
   input: HeadroomInput,
 ): HeadroomMemory {
   if (memory !== undefined && at <= memory.at) return memory
-  const before = memory ?? { at, learnt: 0, spent: aim, verdict: 'unknown' }
+  const before = memory ?? { at, learnt: 0, spent: aim, lost: 0, verdict: 'unknown' }
   const asked = askedOf(input, before.learnt)
-  const verdict = judge(input, asked)
+  const aimed = Math.max(leastAim, aim - before.lost)
+  const verdict = judge(input, asked, aimed)
   const seconds = at - before.at
-  const minutes = Math.min(longestStepSeconds, seconds) / 60
-  const spent = teaches(verdict) ? spentOf(before.spent, input.kept, 60 * minutes) : before.spent
+  const counted = Math.min(longestStepSeconds, seconds)
   const faded = before.learnt * Math.exp(-seconds / leakSeconds)
-  const weight = verdict === 'orderedLate' ? preventable(asked) : 1
-  const learnt = faded + (teaches(verdict) ? minutes * weight * perMinute(input.kept, spent) : 0)
-  return { at, learnt: bounded(learnt, input.base), spent, verdict }
+  if (isMissing(input.kept)) return { ...before, at, learnt: bounded(faded, input.base), verdict }
+  const { broken, allowed } = input.kept
+  const reached = verdict === 'orderedLate' ? preventable(asked) : 1
+  const lost = meanOf(before.lost, ((1 - reached) * broken) / allowed, counted / lostSeconds)
+  if (!teaches(verdict)) return { ...before, at, learnt: bounded(faded, input.base), lost, verdict }
+  const spent = meanOf(before.spent, broken / allowed, counted / recentSeconds)
+  const perMinute = gain * (broken - aimed * allowed) - (spent < littleSpent ? giveBack : 0)
+  const learnt = bounded(faded + (counted / 60) * reached * perMinute, input.base)
+  return { at, learnt, spent, lost, verdict }
 }
 
 /** Whole half per cents: a plan does not change with every tick of the memory. */
@@ -105,11 +115,6 @@ function teaches(verdict: Verdict): boolean {
   return verdict === 'kept' || verdict === 'tooFew' || verdict === 'orderedLate'
 }
 
-function perMinute(kept: Reading<Kept>, spent: number): number {
-  if (isMissing(kept)) return 0
-  return gain * (kept.broken - aim * kept.allowed) - (spent < littleSpent ? giveBack : 0)
-}
-
 /**
  * 0..1, where more is asked for than is ready: how much of it headroom could have covered. A jump finds any headroom too
  * small; more of it would be paid for all day, and the next jump would break the SLO all the same.
@@ -119,16 +124,15 @@ function preventable(asked: Reading): number {
   return Math.max(0, 1 - (asked - 1) / (hopeless - 1))
 }
 
-function spentOf(spent: number, kept: Reading<Kept>, seconds: number): number {
-  if (isMissing(kept)) return spent
-  const share = -Math.expm1(-seconds / recentSeconds)
-  return spent + share * (kept.broken / kept.allowed - spent)
+/** A decaying mean with one more value, over `step` of its time constant. */
+function meanOf(mean: number, value: number, step: number): number {
+  return mean - Math.expm1(-step) * (value - mean)
 }
 
-function judge({ kept, coming, reach }: HeadroomInput, asked: Reading): Verdict {
+function judge({ kept, coming, reach }: HeadroomInput, asked: Reading, aimed: number): Verdict {
   if (reach === 'outOfReach') return 'outOfReach'
   if (isMissing(kept) || isMissing(asked)) return 'unknown'
-  if (kept.broken <= aim * kept.allowed) {
+  if (kept.broken <= aimed * kept.allowed) {
     if (asked < busyLoad) return 'quiet'
     return kept.bounds === 'all' ? 'kept' : 'unknown'
   }

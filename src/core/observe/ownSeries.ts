@@ -41,7 +41,7 @@ export interface LastDecided {
   /** The tick of that decision, where it is told. */
   readonly at?: number
   readonly targets: Readonly<Record<VariantId, number>>
-  readonly headrooms: Readonly<Record<ClassId, Pick<HeadroomMemory, 'learnt' | 'spent'>>>
+  readonly headrooms: Readonly<Record<ClassId, Pick<HeadroomMemory, 'learnt' | 'spent' | 'lost'>>>
   readonly speeds: Readonly<Record<VariantId, RecordedSpeed>>
 }
 
@@ -92,8 +92,10 @@ function recordedHeadrooms(rows: readonly Row[]): LastDecided['headrooms'] {
     found[id] = { ...found[id], [labelOf(row, 'of')]: row.value }
   }
   return Object.fromEntries(
-    Object.entries(found).flatMap(([id, { learnt, spent }]) =>
-      learnt === undefined || spent === undefined ? [] : [[id, { learnt, spent }]],
+    Object.entries(found).flatMap(([id, { learnt, spent, lost }]) =>
+      learnt === undefined || spent === undefined || lost === undefined
+        ? []
+        : [[id, { learnt, spent, lost }]],
     ),
   )
 }
