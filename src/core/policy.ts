@@ -136,8 +136,8 @@ export interface Learning {
 }
 
 export interface Behavior {
-  /** The plan is made for what will arrive, with this chance at most, by the time a replica ordered now is ready. */
-  readonly forecastQuantile: number
+  /** The plan is made for what will arrive, with this chance at most, by the time a replica ordered now is ready; `byLead`: the longer that takes, the surer. */
+  readonly forecastQuantile: number | 'byLead'
   /** Added to demand before sizing, as a share of it: 0.1 plans for 110 %. What is learnt comes on top. */
   readonly headroom: number
   /** Share of the requests that shall keep their SLO: late ones beyond what its percentile allows do not. */

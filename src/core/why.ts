@@ -80,8 +80,7 @@ export function policyReasons(
     if (!view.missingDemand.has(trafficClass))
       reasons.push({ kind: 'demand', class: trafficClass.name, requestsPerSecond })
     if (!isMissing(ahead) && requestsPerSecond > 0 && ahead.forecast.atQuantile > requestsPerSecond) {
-      const { atQuantile, horizonSeconds } = ahead.forecast
-      const quantile = view.policy.behavior.forecastQuantile
+      const { atQuantile, quantile, horizonSeconds } = ahead.forecast
       reasons.push({
         kind: 'forecast',
         class: trafficClass.name,

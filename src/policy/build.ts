@@ -19,8 +19,8 @@ import type { StatedBehavior, StatedClass, StatedVariant } from './schema.ts'
 
 /** Where neither the policy nor the fleet says otherwise. */
 const builtIn: Behavior = {
-  forecastQuantile: 0.75,
-  headroom: 0.03,
+  forecastQuantile: 'byLead',
+  headroom: 0,
   attainment: 0.99,
   learn: { headroom: 'on', speed: 'on' },
   scaleDownHoldSeconds: 120,

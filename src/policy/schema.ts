@@ -208,10 +208,12 @@ const switched = () => z.enum(['on', 'off'], { error: 'must be on or off' }).opt
 const behaviorFields = {
   forecastQuantile: share({ min: 0.5, max: 0.99 })
     .optional()
-    .describe('Chance that no more arrives by the time a new replica is ready; default 75%.'),
+    .describe(
+      'Chance that no more arrives by the time a new replica is ready; default: the longer that takes, the higher.',
+    ),
   headroom: share({ min: 0, max: 4 })
     .optional()
-    .describe('Added to demand before sizing, to begin with; default 3%.'),
+    .describe('Added to demand before sizing, to begin with; default 0%.'),
   attainment: share({ min: 0.5, max: 0.999 })
     .optional()
     .describe('Share of requests that shall keep their SLO; default 99%.'),

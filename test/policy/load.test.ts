@@ -73,8 +73,8 @@ describe('The smallest useful policy', () => {
         },
       ],
       behavior: {
-        forecastQuantile: 0.75,
-        headroom: 0.03,
+        forecastQuantile: 'byLead',
+        headroom: 0,
         attainment: 0.99,
         learn: { headroom: 'on', speed: 'on' },
         scaleDownHoldSeconds: 120,

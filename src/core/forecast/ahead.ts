@@ -5,7 +5,7 @@ import { type ScalingPolicy, serves, type TrafficClass, type Variant } from '../
 import { isMissing, missing, type Reading } from '../reading.ts'
 import type { Forecast } from './forecast.ts'
 import { type DemandHistory, type EnterDemand, enterDemand, forecastFrom, noHistory } from './history.ts'
-import { leadOf } from './lead.ts'
+import { leadOf, quantileFor } from './lead.ts'
 
 export interface Ahead {
   readonly forecast: Forecast
@@ -33,10 +33,10 @@ export function lookAhead(
     enterDemand,
   )
   if (isMissing(entered)) return entered
-  const { forecastQuantile } = policy.behavior
   const lead = leadOfClass(policy, trafficClass)
+  const quantile = quantileFor(policy.behavior.forecastQuantile, lead)
   return {
-    forecast: forecastFrom(entered, at, taken(requestsPerSecond), lead, forecastQuantile),
+    forecast: forecastFrom(entered, at, taken(requestsPerSecond), lead, quantile),
     history: entered,
   }
 }

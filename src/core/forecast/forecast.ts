@@ -48,8 +48,9 @@ interface OpenForecast {
 export interface Forecast {
   /** Requests per second at the horizon. */
   readonly expected: number
-  /** With this chance no more than this will arrive. */
+  /** With a chance of `quantile` no more than this will arrive. */
   readonly atQuantile: number
+  readonly quantile: number
   readonly horizonSeconds: number
   /** How the spread is known: assumed, partly assumed, or from the errors of the last hours. */
   readonly basis: 'lastValue' | 'shortHistory' | 'calibrated'
@@ -115,6 +116,7 @@ export function forecast(memory: ForecastMemory, quantile: number, season: Seaso
       most,
       changed(requestsPerSecond, change + errorQuantile(errors, quantile, perHorizon, provisional)),
     ),
+    quantile,
     horizonSeconds,
     basis: experience === 0 ? 'lastValue' : experience < 1 ? 'shortHistory' : 'calibrated',
   }

@@ -1,5 +1,5 @@
-// How long it takes from demand to a replica that serves it.
-import type { Variant } from '../policy.ts'
+// How long it takes from demand to a replica that serves it, and how sure a plan has to be of what comes by then.
+import type { Behavior, Variant } from '../policy.ts'
 
 /** Some starts take longer than the policy says. */
 const startupMargin = 1.1
@@ -16,4 +16,16 @@ export function leadOf(variants: readonly Variant[]): number {
   return (
     startupMargin * Math.max(0, ...startable.map(({ startupSeconds }) => startupSeconds)) + actuationSeconds
   )
+}
+
+/** Too few replicas stay too few for a lead: of every lead, demand may be above the plan for so long. */
+const shortSeconds = 35
+const leastQuantile = 0.5
+const mostQuantile = 0.95
+
+/** The quantile of the forecast that is planned for: docs/MODEL.md, "How sure a plan is". */
+export function quantileFor(stated: Behavior['forecastQuantile'], leadSeconds: number): number {
+  return stated === 'byLead'
+    ? Math.min(mostQuantile, Math.max(leastQuantile, 1 - shortSeconds / leadSeconds))
+    : stated
 }
