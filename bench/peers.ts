@@ -28,7 +28,8 @@ const factors = [0.94, 0.98, 1, 1.05]
 /** What the policy can switch, and what it is then. */
 const ablations: Readonly<Record<string, string>> = {
   'no quantile of the forecast': 'forecastQuantile: 0.5',
-  'no headroom': 'headroom: 0%',
+  'headroom not learnt': 'learn: { headroom: off }',
+  'speed not learnt': 'learn: { speed: off }',
   'no margins of sizing': 'sloMargin: 100%, maxLoad: 98%',
   'no hold before scaling down': 'scaleDown: { hold: 0s }',
   'no hold band': 'holdBand: 0%',
