@@ -22,8 +22,9 @@ export function lengthCurve({ upperBounds, perSecond }: Histogram, events: numbe
   const knots: Knot[] = [{ tokens: halfToken, share: 0 }]
   for (const i of upperBounds.keys()) {
     const [from, to] = [edges[i] ?? 0, edges[i + 1] ?? 0]
-    for (let step = 1; step <= stepsPerBucket; step++) {
-      const t = step / stepsPerBucket
+    const steps = (perSecond[i] ?? 0) > 0 ? stepsPerBucket : 1
+    for (let step = 1; step <= steps; step++) {
+      const t = step / steps
       const share = hermite(
         t,
         to - from,

@@ -1,7 +1,7 @@
 // Request lengths as a few weighted points, from a histogram or from a mean alone. Points are finer in the tail,
 // where the percentiles of an SLO are decided: equal parts up to the 90th percentile, then the 95th, 99th and 100th.
 import { eventsPerSecond, type Histogram, mean } from '../histogram.ts'
-import { lengthCurve } from './lengthCurve.ts'
+import { type Knot, lengthCurve } from './lengthCurve.ts'
 import type { LengthBin } from './question.ts'
 
 /**
@@ -11,13 +11,14 @@ import type { LengthBin } from './question.ts'
 export function lengthBins(histogram: Histogram, count: number): readonly LengthBin[] {
   const events = eventsPerSecond(histogram)
   if (!(events > 0)) throw new RangeError(`lengths need a histogram with events: got ${events} per second`)
-  const below = partialMeans(histogram, events)
-  const bins = parts(count).map(({ from, to }) => ({
-    tokens: (below(to) - below(from)) / (to - from),
+  const edges = edgesOf(count)
+  const below = partialMeans(lengthCurve(histogram, events), edges)
+  const bins = parts(edges).map(({ from, to }, i) => ({
+    tokens: ((below[i + 1] ?? 0) - (below[i] ?? 0)) / (to - from),
     weight: to - from,
   }))
   const observed = mean(histogram) ?? 0
-  const read = below(1)
+  const read = below.at(-1) ?? 0
   const scale = read > 0 && observed > 0 ? observed / read : 1
   return bins.map(({ tokens, weight }) => ({ tokens: Math.max(1, tokens * scale), weight }))
 }
@@ -30,10 +31,16 @@ export function assumedLengths(meanTokens: number, count = 12): readonly LengthB
   const rest = Math.max(0, meanTokens - 1)
   // Partial mean of the unit exponential below its quantile u: 1 - (1 - u)(1 - log(1 - u)).
   const below = (u: number): number => u + (u < 1 ? (1 - u) * Math.log(1 - u) : 0)
-  return parts(count).map(({ from, to }) => ({
+  return parts(edgesOf(count)).map(({ from, to }) => ({
     tokens: 1 + (rest * (below(to) - below(from))) / (to - from),
     weight: to - from,
   }))
+}
+
+/** Quantiles between which the points lie, from 0 to 1. */
+function edgesOf(count: number): readonly number[] {
+  const body = Math.max(1, count - 3)
+  return [...Array.from({ length: body + 1 }, (_, i) => (0.9 * i) / body), 0.95, 0.99, 1]
 }
 
 interface Part {
@@ -41,25 +48,24 @@ interface Part {
   readonly to: number
 }
 
-function parts(count: number): readonly Part[] {
-  const body = Math.max(1, count - 3)
-  const edges = [...Array.from({ length: body + 1 }, (_, i) => (0.9 * i) / body), 0.95, 0.99, 1]
+function parts(edges: readonly number[]): readonly Part[] {
   return edges.slice(1).map((to, i) => ({ from: edges[i] ?? 0, to }))
 }
 
-/** E[X; X below its u-quantile] as a function of u: straight between knots that are close. */
-function partialMeans(histogram: Histogram, events: number): (u: number) => number {
-  const knots = lengthCurve(histogram, events)
-  return (u) => {
-    let sum = 0
-    for (const [i, { tokens, share }] of knots.entries()) {
-      const before = knots[i - 1]
-      if (before === undefined || share <= before.share) continue
-      if (before.share >= u) break
-      const taken = Math.min(u, share) - before.share
-      const within = taken / (share - before.share)
-      sum += taken * (before.tokens + ((tokens - before.tokens) * within) / 2)
-    }
-    return sum
-  }
+/** E[X; X below its u-quantile] for every u of `edges`, which rise: straight between knots that are close. */
+function partialMeans(knots: readonly Knot[], edges: readonly number[]): readonly number[] {
+  let i = 1
+  let sum = 0
+  return edges.map((u) => {
+    for (; (knots[i]?.share ?? 2) <= u; i++) sum += pieceBelow(u, knots[i - 1], knots[i])
+    return sum + pieceBelow(u, knots[i - 1], knots[i])
+  })
+}
+
+/** The part of it that lies between two knots. */
+function pieceBelow(u: number, from: Knot | undefined, to: Knot | undefined): number {
+  if (from === undefined || to === undefined || to.share <= from.share) return 0
+  const taken = Math.min(u, to.share) - from.share
+  const within = taken / (to.share - from.share)
+  return taken * (from.tokens + ((to.tokens - from.tokens) * within) / 2)
 }
