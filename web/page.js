@@ -269,7 +269,7 @@ async function refresh() {
       ['/api/v1/plan', '/api/v1/policies'].map((path) => fetch(path)),
     )
     if (plan === undefined || policies === undefined) return
-    if (plan.status === 503) say('stale', 'nothing has been decided yet')
+    if (plan.status === 503) say('stale', (await plan.json()).error)
     else if (plan.ok && policies.ok) {
       const answered = Date.parse(plan.headers.get('date') ?? '') / 1000
       show(await plan.json(), await policies.json(), Number.isNaN(answered) ? Date.now() / 1000 : answered)

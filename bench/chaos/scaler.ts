@@ -99,7 +99,7 @@ export function startScaler(options: ScalerOptions) {
     },
     timing,
   )
-  const outcomes = { published: 0, repeated: 0, failed: 0 }
+  const outcomes = { published: 0, followed: 0, repeated: 0, failed: 0 }
   const running = loop.run(stopping.signal)
   return {
     publication,

@@ -1,7 +1,6 @@
 // The thread that answers KEDA, as the rest of the server sees it. It has nothing else to do, so that no call waits for a tick: what
 // goes there are the targets alone, what comes back are problems and, a few times a second, figures.
 import { Worker } from 'node:worker_threads'
-import type { Decision } from '../core/decision.ts'
 import type { PolicySet } from '../core/policy.ts'
 import type { FinishedCall } from '../grpc/calls.ts'
 import type { TlsFiles } from '../grpc/certificates.ts'
@@ -62,7 +61,7 @@ interface KedaEars {
 export interface KedaThread {
   readonly port: number
   readonly setPolicies: (policies: PolicySet) => void
-  readonly publish: (decision: Decision) => void
+  readonly publish: (decision: TellableDecision) => void
   /** Streams end with OK, calls under way finish; after the grace what is left is cut. */
   readonly stop: (graceMilliseconds: number) => Promise<void>
 }

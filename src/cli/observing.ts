@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Decision } from '../core/decision.ts'
 import type { Observation, Pause, ReplicaCounts } from '../core/observation.ts'
-import { withReplicas } from '../core/observe/ownSeries.ts'
+import { type Told, withReplicas } from '../core/observe/ownSeries.ts'
 import type { ObserveOptions } from '../core/observe/queries.ts'
 import type { PolicySet, VariantId } from '../core/policy.ts'
 import type { Reading } from '../core/reading.ts'
@@ -142,6 +142,8 @@ export interface Eyes {
   /** What `observe` would have seen. Rejects where that cannot be told. */
   readonly observePast: PastPorts['observe']
   readonly lastDecided: PastPorts['lastDecided']
+  /** What the servers on record told KEDA last. Rejects where that cannot be told. */
+  readonly told: (at: number, signal: AbortSignal) => Promise<readonly Told[]>
   readonly clusterNow: (policies: PolicySet) => Promise<ClusterNow | undefined>
   /** Whether the past is to be read at all. */
   readonly history: 'auto' | 'off'
@@ -182,16 +184,19 @@ export function openEyes(values: Values<typeof observingFlags>, ports: EyesPorts
     queried(report)
   })
   const past = pastEyes(client, observer, values)
+  const clusterOf = (policies: PolicySet) => {
+    if (kubernetes === 'auto') reader ??= openReader(policies, ports)
+    return reader
+  }
   const clusterNow = async (policies: PolicySet) => {
-    const cluster = await reader
+    const cluster = await clusterOf(policies)
     return cluster === undefined ? undefined : clusterFacts(cluster, policies)
   }
   return {
     values,
     observe: async (policies, at, signal) => {
       round = { answered: 0 }
-      if (kubernetes === 'auto') reader ??= openReader(policies, ports)
-      const cluster = await reader
+      const cluster = await clusterOf(policies)
       opened = cluster
       const known = cluster === undefined ? {} : clusterFacts(cluster, policies)
       const observation = await observer.observe(policies, at, known, signal)
@@ -203,6 +208,7 @@ export function openEyes(values: Values<typeof observingFlags>, ports: EyesPorts
     observePast: async (policies, ...asked) =>
       past.observePast(await clusterNow(policies), policies, ...asked),
     lastDecided: past.lastDecided,
+    told: ownPast(client, observeOptionsOf(values).matchers).told,
     clusterNow,
     history: choiceFlag('history', values.history, ['auto', 'off']),
     decided: (policies, decision) => opened?.decided(policies, decision),

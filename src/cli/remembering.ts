@@ -31,9 +31,17 @@ interface RememberPorts {
 
 interface PatientPorts extends RememberPorts {
   /** Begins to read the past up to a tick, beside all else. */
-  readonly read: (policies: PolicySet, previous: number) => Promise<Reading>
+  readonly read: (policies: PolicySet, previous: number) => Reading
   /** Whether decisions rest on all of the past from now on. */
   readonly rests: (on: 'allOfThePast' | 'someOfThePast') => void
+}
+
+export interface PatientRememberer {
+  readonly remember: Remember
+  /** Whether a decision under these policies would rest on all of the past. */
+  readonly isWhole: (policies: PolicySet) => boolean
+  /** Reads the past up to the tick before, where that is not under way, while nothing is decided. */
+  readonly readMeanwhile: (policies: PolicySet, at: number, signal: AbortSignal) => void
 }
 
 type Remember = (question: Question, signal: AbortSignal) => Promise<State>
@@ -53,9 +61,8 @@ export function rememberer(ports: RememberPorts, { intervalSeconds }: Interval):
  * there, the ticks since are decided anew on it, as a server decided them that always ran. Where some of it was lost, of a
  * start or of missed ticks, that is said, and all of it is read anew beside the decisions.
  */
-export function patientRememberer(ports: PatientPorts, { intervalSeconds }: Interval): Remember {
-  let reading: { readonly policies: PolicySet; readonly previous: number; readonly of: Reading } | undefined
-  let arrived: CaughtUp | undefined
+export function patientRememberer(ports: PatientPorts, { intervalSeconds }: Interval): PatientRememberer {
+  let reading: UnderWay | undefined
   let complete = false
   let healedAt = Number.NEGATIVE_INFINITY
 
@@ -64,23 +71,30 @@ export function patientRememberer(ports: PatientPorts, { intervalSeconds }: Inte
     ports.rests(complete ? 'allOfThePast' : 'someOfThePast')
   }
 
-  async function begin(policies: PolicySet, previous: number, signal: AbortSignal) {
+  function begin(policies: PolicySet, previous: number, signal: AbortSignal) {
     reading?.of.stop()
     healedAt = ports.clock.now()
-    const of = await ports.read(policies, previous)
+    const of = ports.read(policies, previous)
     signal.addEventListener('abort', of.stop, { once: true })
-    const own = { policies, previous, of }
+    const own: UnderWay = { policies, previous, of }
     reading = own
-    arrived = undefined
     const whole = of.whole.then((caught) => {
-      if (reading === own) arrived = caught
+      own.arrived = caught
       return caught
     })
     return { of, whole }
   }
 
+  /** What is read of the past of these policies; what has lost some is over, and read anew later. */
+  function underWay(policies: PolicySet): UnderWay | undefined {
+    const lost = reading?.arrived?.lost ?? []
+    for (const text of lost) ports.lost(`not read back: ${text}`)
+    if (lost.length > 0) reading = undefined
+    return reading?.policies === policies ? reading : undefined
+  }
+
   const past: ReadPast = async (policies, previous, signal) => {
-    const { of, whole } = await begin(policies, previous, signal)
+    const { of, whole } = begin(policies, previous, signal)
     const patience = new AbortController()
     const waited = ports.clock.sleep(patienceSeconds, AbortSignal.any([signal, patience.signal]))
     const inTime = await Promise.race([whole, waited])
@@ -93,29 +107,36 @@ export function patientRememberer(ports: PatientPorts, { intervalSeconds }: Inte
     }
     const latest = await of.latest
     signal.throwIfAborted()
-    return { state: latest ?? emptyState, lost: ['days before the last hour, so far'] }
+    return { state: latest ?? emptyState, lost: [soFar] }
   }
 
   /** The past that has arrived meanwhile, in place of what was known without it. */
-  function overtaken({ policies, known }: Question): Known | undefined {
-    if (reading === undefined || arrived === undefined || reading.policies !== policies) return known
-    const { previous } = reading
-    const { state, lost } = arrived
-    reading = undefined
-    arrived = undefined
-    for (const text of lost) ports.lost(`not read back: ${text}`)
-    if (lost.length > 0) return known
-    ports.progress('history: read back, all of it')
-    restsOn([])
-    return { state, decidedAt: previous, policies }
+  async function overtaken({ policies, known }: Question): Promise<Known | undefined> {
+    const own = underWay(policies)
+    if (own === undefined) return known
+    const { previous: decidedAt, of, arrived } = own
+    if (arrived !== undefined) {
+      reading = undefined
+      ports.progress('history: read back, all of it')
+      restsOn([])
+      return { state: arrived.state, decidedAt, policies }
+    }
+    if (known?.policies === policies) return known
+    // Nothing was decided yet while it was read.
+    const latest = await of.latest
+    if (latest === undefined) return known
+    ports.lost(`not read back: ${soFar}`)
+    return { state: latest, decidedAt, policies }
   }
 
-  return async (question, signal) => {
+  const isTimeToHeal = (): boolean => ports.clock.now() - healedAt >= healSeconds
+
+  async function remember(question: Question, signal: AbortSignal): Promise<State> {
     if (ports.eyes.history === 'off') {
       ports.rests('allOfThePast')
       return question.known?.state ?? emptyState
     }
-    const known = overtaken(question)
+    const known = await overtaken(question)
     const { state, lost } = await remembered(
       { ...ports, past },
       { ...question, known },
@@ -123,11 +144,34 @@ export function patientRememberer(ports: PatientPorts, { intervalSeconds }: Inte
       signal,
     )
     if (lost.length > 0) restsOn(lost)
-    if (!complete && reading === undefined && ports.clock.now() - healedAt >= healSeconds)
-      await begin(question.policies, tickBefore(question.at, intervalSeconds), signal)
+    if (!complete && reading === undefined && isTimeToHeal())
+      begin(question.policies, tickBefore(question.at, intervalSeconds), signal)
     return state
   }
+
+  return {
+    remember,
+    isWhole: (policies) =>
+      ports.eyes.history === 'off' || complete || underWay(policies)?.arrived !== undefined,
+    readMeanwhile: (policies, at, signal) => {
+      const isOfOthers = reading !== undefined && reading.policies !== policies
+      if (underWay(policies) === undefined && (isOfOthers || isTimeToHeal()))
+        begin(policies, tickBefore(at, intervalSeconds), signal)
+    },
+  }
 }
+
+/** A past that is read, and what came of it in the end. */
+interface UnderWay {
+  readonly policies: PolicySet
+  /** The last tick of it. */
+  readonly previous: number
+  readonly of: Reading
+  arrived?: CaughtUp
+}
+
+/** What is lost to a decision that is taken before all of the past is there. */
+const soFar = 'days before the last hour, so far'
 
 async function remembered(
   ports: RememberPorts & { readonly past?: ReadPast },

@@ -4,7 +4,7 @@ import type { PolicySet } from '../core/policy.ts'
 import type { TlsFiles } from '../grpc/certificates.ts'
 import { systemClock } from '../loop/clock.ts'
 import { type Decider, decideInWorker } from '../loop/decider.ts'
-import { observationDigest, targetsDigest } from '../loop/digest.ts'
+import { observationDigest, policiesDigest, targetsDigest } from '../loop/digest.ts'
 import { type Journal, type JournalOptions, openJournal } from '../loop/journal.ts'
 import { type Reading, readInWorker } from '../loop/pastReader.ts'
 import {
@@ -14,16 +14,17 @@ import {
   type PolicyStore,
   policyStore,
 } from '../loop/policyStore.ts'
-import { askablePolicies, type Emission } from '../loop/publication.ts'
+import { askablePolicies, type Emission, type TellableDecision } from '../loop/publication.ts'
 import { type ControlLoop, controlLoop, type TickReport } from '../loop/tick.ts'
 import type { QueryReport } from '../prometheus/observer.ts'
 import { livePage } from '../report/html/livePage.ts'
 import { planDocument } from '../report/planDocument.ts'
-import { type HttpServer, startHttpServer } from '../telemetry/http.ts'
+import { type HttpServer, type PlanView, startHttpServer } from '../telemetry/http.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { createMetrics, type Metrics, type PastBehind } from '../telemetry/metrics.ts'
+import { follower } from './following.ts'
 import { type KedaThread, startKedaThread } from './kedaThread.ts'
-import type { ClusterNow, Eyes } from './observing.ts'
+import { type ClusterNow, type Eyes, observeOptionsOf } from './observing.ts'
 import type { PastAside, PastSettings } from './pastWorker.ts'
 import { nowAndThen, patientRememberer } from './remembering.ts'
 import { webAssets } from './reportFiles.ts'
@@ -69,9 +70,14 @@ interface Shared {
   readonly signal: AbortSignal
 }
 
-/** The last decision, once there is one. */
-interface Latest {
-  decision?: Decision
+/** What KEDA was told last, once there is something: a decision of one's own, or the targets of another server's. */
+type Latest =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'decided'; readonly decision: Decision }
+  | { readonly kind: 'followed'; readonly decision: TellableDecision }
+
+interface Shown {
+  latest: Latest
 }
 
 /** Serves until the signal aborts and all is drained. Rejects where a port is taken, and on a defect of the loop or of a thread. */
@@ -91,17 +97,17 @@ export async function runServer(
   }
   const store = policyStore({ read: ports.readPolicies, now: systemClock.now, changed }, ports.policies)
   const shared = { options, logger, metrics, store, signal: AbortSignal.any([signal, broken.signal]) }
-  const latest: Latest = {}
+  const shown: Shown = { latest: { kind: 'nothing' } }
   let http: HttpServer | undefined
   let decider: Decider | undefined
   const journal = startJournal(shared)
   try {
     policyNews(store.current(), store.status(), metrics, logger)
     keda = await startKeda(shared, broken)
-    http = await startHttp(shared, latest)
+    http = await startHttp(shared, shown)
     logger.info({ grpcPort: keda.port, httpPort: http.port, emission: options.emission }, 'ready')
     decider = startDecider(shared)
-    await loopOf(shared, { eyes, decider, journal, keda, latest }).run(shared.signal)
+    await loopOf(shared, { eyes, decider, journal, keda, shown }).run(shared.signal)
     broken.signal.throwIfAborted()
   } finally {
     await eyes.close()
@@ -136,18 +142,36 @@ function startKeda(
   )
 }
 
-function startHttp({ options, store, metrics, logger, signal }: Shared, latest: Latest): Promise<HttpServer> {
+function startHttp({ options, store, metrics, logger, signal }: Shared, shown: Shown): Promise<HttpServer> {
   return startHttpServer(
     { address: options.address, port: options.httpPort },
     {
       page: livePage(webAssets(), version(), options.emission),
       metrics: metrics.render,
       ready: () => (signal.aborted ? { kind: 'notReady', why: 'the server is stopping' } : { kind: 'ready' }),
-      plan: () => (latest.decision === undefined ? undefined : planDocument(latest.decision)),
+      plan: () => planView(shown.latest),
       policies: () => ({ ...store.status(), ...store.current() }),
       failed: (error) => logger.error({ error: error.message }, 'a page failed'),
     },
   )
+}
+
+function planView(latest: Latest): PlanView {
+  switch (latest.kind) {
+    case 'nothing':
+      return { kind: 'none', why: 'nothing has been decided yet' }
+    case 'decided':
+      return { kind: 'plan', document: planDocument(latest.decision) }
+    case 'followed': {
+      const { at, policies } = latest.decision
+      const targets = policies.flatMap(({ variants }) => variants.map(({ id, target }) => [id, target]))
+      return {
+        kind: 'none',
+        why: 'the past is still read: KEDA is told what another server decided',
+        followed: { at, time: new Date(at * 1000).toISOString(), targets: Object.fromEntries(targets) },
+      }
+    }
+  }
 }
 
 /** A fault is said once, and once when it is over. */
@@ -187,10 +211,9 @@ function startDecider({ metrics, logger, signal }: Shared): Decider {
 /** Reads the past in a thread of its own. */
 function readerOf({ options, metrics, logger }: Shared, eyes: Eyes) {
   const progress = nowAndThen(systemClock, (text) => logger.info({}, text))
-  return async (policies: PolicySet, previous: number): Promise<Reading> => {
-    const facts = await eyes.clusterNow(policies)
-    return readInWorker<ClusterNow | undefined, PastAside>(
-      { policies, previous, facts },
+  return (policies: PolicySet, previous: number): Reading =>
+    readInWorker<ClusterNow | undefined, PastAside>(
+      { policies, previous, facts: eyes.clusterNow(policies) },
       {
         entry: workerModule('pastWorker'),
         settings: { values: eyes.values, intervalSeconds: options.intervalSeconds } satisfies PastSettings,
@@ -198,7 +221,6 @@ function readerOf({ options, metrics, logger }: Shared, eyes: Eyes) {
         told: (aside) => (aside.kind === 'queried' ? metrics.queried(aside.report) : progress(aside.text)),
       },
     )
-  }
 }
 
 function workerModule(name: string): URL {
@@ -210,39 +232,56 @@ interface Limbs {
   readonly decider: Decider
   readonly journal: Journal | undefined
   readonly keda: KedaThread
-  readonly latest: Latest
+  readonly shown: Shown
 }
 
-function loopOf(shared: Shared, { eyes, decider, journal, keda, latest }: Limbs): ControlLoop {
+function loopOf(shared: Shared, { eyes, decider, journal, keda, shown }: Limbs): ControlLoop {
   const { options, store, metrics, logger, signal } = shared
   const log = tickLog(logger)
   let past: PastBehind = 'someOfThePast'
+  const memory = patientRememberer(
+    {
+      clock: systemClock,
+      eyes,
+      decide: decider.decide,
+      read: readerOf(shared, eyes),
+      rests: (on) => {
+        past = on
+      },
+      progress: (text) => logger.info({}, text),
+      lost: (text) => logger.warn({}, text),
+    },
+    options,
+  )
+  const { sampleMaxAgeSeconds } = observeOptionsOf(eyes.values)
+  const follow = follower(
+    {
+      clock: systemClock,
+      memory,
+      record: eyes.told,
+      tell: (decision) => {
+        keda.publish(decision)
+        shown.latest = { kind: 'followed', decision }
+        metrics.followed(decision.at)
+      },
+    },
+    { ...options, sampleMaxAgeSeconds },
+  )
   return controlLoop(
     {
       clock: systemClock,
       policies: store.refresh,
+      // In a dry run KEDA is told counts that are the same for all servers as it is.
+      ...(options.emission === 'target' ? { follow } : {}),
       observe: eyes.observe,
       decide: decider.decide,
-      catchUp: patientRememberer(
-        {
-          clock: systemClock,
-          eyes,
-          decide: decider.decide,
-          read: readerOf(shared, eyes),
-          rests: (on) => {
-            past = on
-          },
-          progress: (text) => logger.info({}, text),
-          lost: (text) => logger.warn({}, text),
-        },
-        options,
-      ),
+      catchUp: memory.remember,
       publish: (decided) => {
         keda.publish(decided.decision)
-        latest.decision = decided.decision
+        shown.latest = { kind: 'decided', decision: decided.decision }
         metrics.decided(decided.decision, decided.state)
         // Of the decision that KEDA is told now: the next one may have more behind it long before it is taken.
-        metrics.restsOn(past)
+        metrics.restsOn({ past, policies: policiesDigest(decided.policies) })
         eyes.decided(store.current(), decided.decision)
         metrics.digested(Math.round(decided.decision.at / options.intervalSeconds), {
           targets: targetsDigest(decided.decision),

@@ -7,6 +7,7 @@ import type { Logger } from '../telemetry/logger.ts'
 
 export function tickLog(logger: Logger): (report: TickReport) => void {
   let fault: string | undefined
+  let follows = false
   let targets: ReadonlyMap<string, string> = new Map()
   let warnings: ReadonlySet<string> = new Set()
 
@@ -36,7 +37,17 @@ export function tickLog(logger: Logger): (report: TickReport) => void {
         fault = said
         return
       }
+      case 'followed':
+        if (!follows)
+          logger.info(
+            { at: outcome.at },
+            'the past is still read: KEDA is told what another server decided until then',
+          )
+        follows = true
+        return
       case 'published':
+        if (follows) logger.info({ at }, 'decides for itself')
+        follows = false
         if (fault !== undefined) logger.info({ at }, 'ticks succeed again')
         fault = undefined
         logger.debug({ at, seconds }, 'tick')

@@ -39,8 +39,9 @@ interface ReaderOptions<Aside> {
 /** Most of what is read is garbage at once: a larger nursery saves a third of the time. */
 const nurseryMebibytes = 32
 
+/** Facts may come later than the thread needs to start; where they cannot be had, nothing is read. */
 export function readInWorker<Facts, Aside>(
-  question: PastQuestion<Facts>,
+  { facts, ...question }: Omit<PastQuestion<Facts>, 'facts'> & { readonly facts: Promise<Facts> },
   { entry, settings, memoryLimitMebibytes, told }: ReaderOptions<Aside>,
 ): Reading {
   const worker = new Worker(entry, {
@@ -73,7 +74,13 @@ export function readInWorker<Facts, Aside>(
   })
   worker.on('error', (error: Error) => failed(`the reader crashed: ${error.message}`))
   worker.on('exit', () => failed('the reader ended'))
-  worker.postMessage(question)
+  facts.then(
+    (told) => worker.postMessage({ ...question, facts: told } satisfies PastQuestion<Facts>),
+    (error: unknown) => {
+      failed(error instanceof Error ? error.message : String(error))
+      void worker.terminate()
+    },
+  )
   return {
     latest: latest.promise,
     whole: whole.promise,

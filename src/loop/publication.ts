@@ -1,6 +1,6 @@
 // The last published decision and who may read it: every answer to KEDA is a look-up here, in memory.
 // What is unknown, stale or missing is an error for the caller and never a 0.
-import type { Decision, VariantDecision } from '../core/decision.ts'
+import type { VariantDecision } from '../core/decision.ts'
 import type { Behavior, PolicyId, PolicySet, ScalingPolicy, VariantId } from '../core/policy.ts'
 import type { Publication, TargetAnswer } from '../core/publication.ts'
 import { isMissing } from '../core/reading.ts'
@@ -40,7 +40,7 @@ export function askablePolicies({ policies, alsoAllowed }: PolicySet): AskablePo
 }
 
 /** Likewise. */
-export function tellableDecision({ at, policies }: Decision): TellableDecision {
+export function tellableDecision({ at, policies }: TellableDecision): TellableDecision {
   return {
     at,
     policies: policies.map(({ variants }) => ({

@@ -12,6 +12,11 @@ export interface LoopPorts {
   readonly clock: Clock
   /** The policies in force, reloaded if they changed. Must not fail: a bad file leaves the good ones in force. */
   readonly policies: () => Promise<PolicySet>
+  /**
+   * Tells what another server decided, where this one is not to decide for itself yet: the tick of that. Never rejects. Absent:
+   * nobody is followed.
+   */
+  readonly follow?: (policies: PolicySet, at: number, signal: AbortSignal) => Promise<number | undefined>
   readonly observe: (policies: PolicySet, at: number, signal: AbortSignal) => Promise<Observation>
   readonly decide: (policies: PolicySet, state: State, observation: Observation) => Promise<Decided>
   /** What is to be known before the tick at `at` is decided, where that is more than what is known already. */
@@ -32,7 +37,7 @@ interface LoopOptions {
   /** Ticks run so much after the instant that they look at: samples of that instant have arrived by then. */
   readonly evaluationDelaySeconds: number
   readonly observeDeadlineSeconds: number
-  /** After a failed tick: how soon it is tried again, if the next one is not sooner. */
+  /** After a tick that failed, or that was not decided but followed: how soon it is tried again, if the next one is not sooner. */
   readonly retrySeconds: number
 }
 
@@ -51,6 +56,8 @@ export interface TickSeconds {
 
 export type TickOutcome =
   | { readonly kind: 'published'; readonly decision: Decision }
+  /** Another server's decision is told, of that tick. */
+  | { readonly kind: 'followed'; readonly at: number }
   /** This tick, or a later one, was decided before. */
   | { readonly kind: 'repeated' }
   | { readonly kind: 'failed'; readonly step: TickStep; readonly error: Error }
@@ -76,6 +83,8 @@ export function controlLoop(ports: LoopPorts, options: LoopOptions): ControlLoop
       const policies = await ports.policies()
       known = afterClockStep(known, at, policies)
       if (known !== undefined && at <= known.decidedAt) return report({ kind: 'repeated' })
+      const followed = await ports.follow?.(policies, at, signal)
+      if (followed !== undefined) return report({ kind: 'followed', at: followed })
       step = 'observe'
       const observing = (ended: AbortSignal) => ports.observe(policies, at, ended)
       const observation = await watch.time('observe', () =>
@@ -116,7 +125,8 @@ export function controlLoop(ports: LoopPorts, options: LoopOptions): ControlLoop
         const { outcome } = await tick(tickAt(seen(), options.intervalSeconds), signal)
         const now = seen()
         const untilNext = tickAt(now, options.intervalSeconds) + options.intervalSeconds - now
-        const pause = outcome.kind === 'failed' ? Math.min(untilNext, options.retrySeconds) : untilNext
+        const soon = outcome.kind === 'failed' || outcome.kind === 'followed'
+        const pause = soon ? Math.min(untilNext, options.retrySeconds) : untilNext
         await ports.clock.sleep(pause, signal)
       }
     },

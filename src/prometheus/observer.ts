@@ -11,6 +11,9 @@ import {
   lastDecidedQuery,
   recordedReplicas,
   replicasQuery,
+  type Told,
+  toldBySettled,
+  toldQuery,
 } from '../core/observe/ownSeries.ts'
 import {
   defaultObserveOptions,
@@ -52,9 +55,10 @@ export interface PrometheusObserver {
   ) => Promise<readonly Observation[]>
 }
 
-/** What the scaler itself exported, where it is scraped. Both reject with a PrometheusError. */
+/** What the scaler itself exported, where it is scraped. All reject with a PrometheusError. */
 export interface OwnPast {
   readonly lastDecided: (at: number, signal: AbortSignal) => Promise<LastDecided>
+  readonly told: (at: number, signal: AbortSignal) => Promise<readonly Told[]>
   /** At each instant of the span. */
   readonly replicas: (
     span: Span,
@@ -219,6 +223,7 @@ export function ownPast(client: PrometheusClient, matchers: ObserveOptions['matc
   return {
     lastDecided: async (at, signal) =>
       lastDecided((await client.instant(lastDecidedQuery(matchers), at, signal)).rows),
+    told: async (at, signal) => toldBySettled((await client.instant(toldQuery(matchers), at, signal)).rows),
     replicas: async (span, signal) => {
       const { series } = await client.range(replicasQuery(matchers), span, signal)
       const rows = rowsByInstant(series, span)

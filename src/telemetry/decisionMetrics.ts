@@ -12,12 +12,16 @@ const classLabels = [...policyLabels, 'class'] as const
 
 type Labels = Readonly<Record<string, string>>
 
+interface DecisionMetrics {
+  readonly decided: (decision: Decision, state: State) => void
+  /** What is told is another server's, of that tick: this one has decided nothing. */
+  readonly followed: (at: number) => void
+}
+
 /** `now` in seconds since the epoch, by the clock that decisions are dated with. */
-export function decisionMetrics(
-  registry: Registry,
-  now: () => number,
-): (decision: Decision, state: State) => void {
+export function decisionMetrics(registry: Registry, now: () => number): DecisionMetrics {
   let decidedAt: number | undefined
+  let followedAt: number | undefined
   new Gauge({
     name: 'mixscaler_observation_age_seconds',
     help: 'Age of the observation that the last decision rests on.',
@@ -44,22 +48,42 @@ export function decisionMetrics(
       if (decidedAt === undefined) this.remove()
     },
   })
+  const following = new Gauge({
+    name: 'mixscaler_followed_timestamp_seconds',
+    help: 'The tick whose targets KEDA is told as another server decided them, while the past is read; absent where this server decides.',
+    registers: [registry],
+    collect() {
+      if (followedAt === undefined) this.remove()
+    },
+  })
   const policies = policyGauges(registry)
   const variants = variantGauges(registry)
   const classes = classGauges(registry)
-  return (decision, state) => {
-    decidedAt = decision.at
-    timestamp.set(decision.at)
-    warnings.set(decision.warnings.length)
-    for (const { clear } of [policies, variants, classes]) clear()
-    for (const policy of decision.policies) {
-      const labels = { namespace: policy.namespace, policy: policy.name }
-      policies.show(labels, policy)
-      for (const variant of policy.variants)
-        variants.show({ ...labels, variant: variant.name }, variant, state.variants[variant.id])
-      for (const each of policy.classes)
-        classes.show({ ...labels, class: each.name }, each, state.classes[each.id])
-    }
+  const clear = (): void => {
+    for (const each of [policies, variants, classes]) each.clear()
+  }
+  return {
+    decided: (decision, state) => {
+      decidedAt = decision.at
+      followedAt = undefined
+      timestamp.set(decision.at)
+      warnings.set(decision.warnings.length)
+      clear()
+      for (const policy of decision.policies) {
+        const labels = { namespace: policy.namespace, policy: policy.name }
+        policies.show(labels, policy)
+        for (const variant of policy.variants)
+          variants.show({ ...labels, variant: variant.name }, variant, state.variants[variant.id])
+        for (const each of policy.classes)
+          classes.show({ ...labels, class: each.name }, each, state.classes[each.id])
+      }
+    },
+    followed: (at) => {
+      decidedAt = undefined
+      followedAt = at
+      following.set(at)
+      clear()
+    },
   }
 }
 

@@ -9,12 +9,17 @@ export interface HttpViews {
   readonly metrics: () => Promise<Body>
   /** Whether GetMetricSpec can be answered; a sentence where not. */
   readonly ready: () => Readiness
-  /** The last decision as a JSON document, or undefined before the first one. */
-  readonly plan: () => object | undefined
+  readonly plan: () => PlanView
   readonly policies: () => object
   /** A view threw: for the log, as the client is not told why. */
   readonly failed: (error: Error) => void
 }
+
+export type PlanView =
+  /** The last decision as a JSON document. */
+  | { readonly kind: 'plan'; readonly document: object }
+  /** Before the first one, or while another server's is told: of that, what there is. */
+  | { readonly kind: 'none'; readonly why: string; readonly followed?: object }
 
 export interface Body {
   readonly contentType: string
@@ -119,7 +124,9 @@ function readyPage(views: HttpViews): Reply {
 
 function planPage(views: HttpViews): Reply {
   const plan = views.plan()
-  return plan === undefined ? failure(503, 'nothing has been decided yet') : json(200, plan)
+  if (plan.kind === 'plan') return json(200, plan.document)
+  const { why: error, followed } = plan
+  return json(503, followed === undefined ? { error } : { error, followed })
 }
 
 function send(request: IncomingMessage, response: ServerResponse, { status, body, headers }: Reply): void {

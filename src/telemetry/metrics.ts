@@ -6,6 +6,8 @@ import { decisionMetrics } from './decisionMetrics.ts'
 
 export interface Metrics {
   readonly decided: (decision: Decision, state: State) => void
+  /** Another server's decision is told, of that tick, and none of one's own. */
+  readonly followed: (at: number) => void
   readonly ticked: (tick: TickFigures) => void
   readonly queried: (query: QueryFigures) => void
   readonly journaled: (outcome: 'written' | 'failed') => void
@@ -15,8 +17,8 @@ export interface Metrics {
   readonly called: (call: CallFigures) => void
   readonly answering: (thread: AnsweringFigures) => void
   readonly workerLost: () => void
-  /** Of the decision that is published. */
-  readonly restsOn: (past: PastBehind) => void
+  /** Of the decision that is published; `policies` is their digest. */
+  readonly restsOn: (on: { readonly past: PastBehind; readonly policies: number }) => void
   readonly render: () => Promise<{ readonly contentType: string; readonly text: string }>
 }
 
@@ -24,7 +26,7 @@ export interface Metrics {
 export type PastBehind = 'allOfThePast' | 'someOfThePast'
 
 export interface TickFigures {
-  readonly outcome: 'published' | 'repeated' | 'failed'
+  readonly outcome: 'published' | 'followed' | 'repeated' | 'failed'
   /** The step that failed, where one did. */
   readonly failedStep?: string
   readonly seconds: { readonly whole: number; readonly observe?: number; readonly decide?: number }
@@ -69,10 +71,16 @@ export function createMetrics(now: () => number, version: string): Metrics {
     labelNames: ['version', 'node'],
     registers: [registry],
   }).set({ version, node: process.versions.node }, 1)
+  const decisions = decisionMetrics(registry, now)
+  const { forgetDigests, ...agreement } = agreementMetrics(registry)
   return {
-    decided: decisionMetrics(registry, now),
+    decided: decisions.decided,
+    followed: (at) => {
+      decisions.followed(at)
+      forgetDigests()
+    },
     ...loopMetrics(registry),
-    ...agreementMetrics(registry),
+    ...agreement,
     ...policyMetrics(registry),
     ...grpcMetrics(registry),
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
@@ -122,7 +130,16 @@ function loopMetrics(registry: Registry): Pick<Metrics, 'ticked' | 'queried' | '
     help: '1 where decisions rest on all of the past that is read at start; 0 while it is read, or where some was lost: other servers may know more.',
     registers: [registry],
   })
-  for (const outcome of ['published', 'repeated', 'failed']) ticks.inc({ outcome }, 0)
+  let decidedBy: number | undefined
+  const policies = new Gauge({
+    name: 'mixscaler_policies_digest',
+    help: 'Of the policies that the last decision was taken by: while their past is read, servers follow only those with equal ones.',
+    registers: [registry],
+    collect() {
+      if (decidedBy === undefined) this.remove()
+    },
+  })
+  for (const outcome of ['published', 'followed', 'repeated', 'failed']) ticks.inc({ outcome }, 0)
   for (const step of ['policies', 'observe', 'catchUp', 'decide', 'publish']) errors.inc({ step }, 0)
   return {
     ticked: ({ outcome, failedStep, seconds }) => {
@@ -132,14 +149,20 @@ function loopMetrics(registry: Registry): Pick<Metrics, 'ticked' | 'queried' | '
     },
     queried: ({ query, outcome, seconds }) => queries.observe({ query, outcome }, seconds),
     workerLost: () => workers.inc(),
-    restsOn: (read) => past.set(read === 'allOfThePast' ? 1 : 0),
+    restsOn: (on) => {
+      past.set(on.past === 'allOfThePast' ? 1 : 0)
+      decidedBy = on.policies
+      policies.set(decidedBy)
+    },
   }
 }
 
 /** Digests of so many ticks are shown at a time, so that servers scraped at different moments can be compared. */
 const digestSlots = 8
 
-function agreementMetrics(registry: Registry): Pick<Metrics, 'journaled' | 'digested'> {
+function agreementMetrics(
+  registry: Registry,
+): Pick<Metrics, 'journaled' | 'digested'> & { readonly forgetDigests: () => void } {
   const journal = new Counter({
     name: 'mixscaler_journal_ticks_total',
     help: 'Ticks by whether the journal has them; only with --journal.',
@@ -159,6 +182,7 @@ function agreementMetrics(registry: Registry): Pick<Metrics, 'journaled' | 'dige
       digests.set({ of: 'targets', slot }, targets)
       digests.set({ of: 'observation', slot }, observation)
     },
+    forgetDigests: () => digests.reset(),
   }
 }
 

@@ -31,7 +31,7 @@ function stage(patience: 'endless' | 'none', history: 'auto' | 'off' = 'auto') {
   const replayed: number[] = []
   const read: number[] = []
   const world = { now: 0, answers: true }
-  const remember = patientRememberer(
+  const memory = patientRememberer(
     {
       clock: clockOf(patience, () => world.now),
       eyes: {
@@ -46,7 +46,7 @@ function stage(patience: 'endless' | 'none', history: 'auto' | 'off' = 'auto') {
         replayed.push(at)
         return { decision: decisionOf(set, at, 1), state }
       },
-      read: async (_, previous) => {
+      read: (_, previous) => {
         read.push(previous)
         return {
           latest: Promise.resolve(stateOf('latest')),
@@ -60,7 +60,7 @@ function stage(patience: 'endless' | 'none', history: 'auto' | 'off' = 'auto') {
     },
     { intervalSeconds: 15 },
   )
-  return { remember, whole, said, replayed, read, world }
+  return { ...memory, whole, said, replayed, read, world }
 }
 
 describe('a server that remembers', () => {
@@ -123,8 +123,61 @@ describe('a server that remembers', () => {
     expect(said).toContain('stopped')
   })
 
+  it('reads while another server is followed, and then decides on all of it what came since', async () => {
+    const { remember, isWhole, readMeanwhile, whole, said, replayed, read } = stage('endless')
+    for (const at of [150, 165]) {
+      expect(isWhole(policies)).toBe(false)
+      readMeanwhile(policies, at, never)
+    }
+    expect(read).toEqual([135])
+    whole.resolve({ state: stateOf('whole'), lost: [] })
+    await Promise.resolve()
+    expect(isWhole(policies)).toBe(true)
+    expect(await remember({ policies, at: 180, known: undefined }, never)).toEqual(stateOf('whole'))
+    expect(replayed).toEqual([150, 165])
+    expect(said).toEqual(['allOfThePast'])
+    expect(isWhole(policies)).toBe(true)
+  })
+
+  it('goes on from the last hour where nobody is left to follow, and does not begin to read anew', async () => {
+    const { remember, readMeanwhile, isWhole, said, replayed, read } = stage('none')
+    readMeanwhile(policies, 150, never)
+    expect(await remember({ policies, at: 180, known: undefined }, never)).toEqual(stateOf('latest'))
+    expect(replayed).toEqual([150, 165])
+    expect(read).toEqual([135])
+    expect(said).toEqual(['not read back: days before the last hour, so far'])
+    expect(isWhole(policies)).toBe(false)
+  })
+
+  it('says what was lost while another server is followed, and reads it anew after a minute', async () => {
+    const { readMeanwhile, isWhole, whole, said, read, world } = stage('none')
+    readMeanwhile(policies, 150, never)
+    whole.resolve({ state: emptyState, lost: ['the history of demand: HTTP status 503'] })
+    await Promise.resolve()
+    expect(isWhole(policies)).toBe(false)
+    expect(said).toEqual(['not read back: the history of demand: HTTP status 503'])
+    readMeanwhile(policies, 165, never)
+    expect(read).toEqual([135])
+    world.now = 60
+    readMeanwhile(policies, 210, never)
+    expect(read).toEqual([135, 195])
+  })
+
+  it('reads under the policies in force, whatever was under way for others', async () => {
+    const { readMeanwhile, isWhole, whole, said, read } = stage('none')
+    readMeanwhile(policies, 150, never)
+    const others = policySetOf([policyOf()])
+    readMeanwhile(others, 165, never)
+    expect(read).toEqual([135, 150])
+    expect(said).toEqual(['stopped'])
+    whole.resolve({ state: stateOf('whole'), lost: [] })
+    await Promise.resolve()
+    expect([isWhole(policies), isWhole(others)]).toEqual([false, true])
+  })
+
   it('has nothing to say of a past that is not to be read', async () => {
-    const { remember, said } = stage('endless', 'off')
+    const { remember, isWhole, said } = stage('endless', 'off')
+    expect(isWhole(policies)).toBe(true)
     expect(await remember({ policies, at: 150, known: undefined }, never)).toBe(emptyState)
     expect(said).toEqual(['allOfThePast'])
   })

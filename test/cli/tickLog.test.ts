@@ -22,6 +22,7 @@ function shown() {
     decided: (target: number, warnings: readonly string[] = []) =>
       log(report({ kind: 'published', decision: { ...decisionOf(set, 1005, target), warnings } })),
     failed: (message: string) => log(report({ kind: 'failed', step: 'observe', error: new Error(message) })),
+    followed: () => log(report({ kind: 'followed', at: 990 })),
     repeated: () => log(report({ kind: 'repeated' })),
   }
 }
@@ -45,6 +46,21 @@ test('a fault is said once, another fault again, and the end of both once', () =
   decided(2)
   const fault = 'warn tick failed; the last decision stands'
   expect(lines).toEqual(['info decided', fault, fault, 'info ticks succeed again'])
+})
+
+test('that another server is followed is said once, and once when that is over', () => {
+  const { lines, decided, followed } = shown()
+  followed()
+  followed()
+  decided(2)
+  decided(2)
+  followed()
+  expect(lines).toEqual([
+    'info the past is still read: KEDA is told what another server decided until then',
+    'info decides for itself',
+    'info decided',
+    'info the past is still read: KEDA is told what another server decided until then',
+  ])
 })
 
 test('a warning of the observation is said when it appears, and again only after it was gone', () => {

@@ -71,7 +71,7 @@ export async function recordOf(decided: Life['decided'], at: number): Promise<La
   const known = decided.get(at)
   if (known === undefined) return nothingDecided
   const registry = new Registry()
-  decisionMetrics(registry, () => at)(known.decision, known.state)
+  decisionMetrics(registry, () => at).decided(known.decision, known.state)
   const exposition = parseExposition(await registry.metrics())
   if (exposition.kind === 'malformed') throw new Error(`line ${exposition.line} of the metrics is malformed`)
   return lastDecided(

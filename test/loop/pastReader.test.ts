@@ -4,10 +4,10 @@ import { emptyState } from '../../src/core/state.ts'
 import { readInWorker } from '../../src/loop/pastReader.ts'
 import { policySetOf } from './values.ts'
 
-function read(does: string) {
+function read(does: string | Promise<string>) {
   const asides: unknown[] = []
   const reading = readInWorker<string, string>(
-    { policies: policySetOf([]), previous: 60, facts: does },
+    { policies: policySetOf([]), previous: 60, facts: Promise.resolve(does) },
     {
       entry: new URL('./workers/past.ts', import.meta.url),
       settings: 'settings',
@@ -33,6 +33,12 @@ describe('the reader of the past', () => {
       state: emptyState,
       lost: ['the past: the reader crashed: no such past'],
     })
+  })
+
+  it('has lost all of the past where what is to be told beside it cannot be had', async () => {
+    const { reading } = read(Promise.reject(new Error('no such cluster')))
+    expect(await reading.latest).toBeUndefined()
+    expect((await reading.whole).lost).toEqual(['the past: no such cluster'])
   })
 
   it('ends when it is told to', async () => {

@@ -106,6 +106,25 @@ test('ticks that overlap run one after the other, in order', async () => {
   expect(published.map(({ at }) => at)).toEqual([1005, 1020, 1035])
 })
 
+test('while another server is followed nothing is looked at or decided, and soon it is seen whether that is over', async () => {
+  const told = [990, 990, 1005, undefined]
+  const { clock, ports, reports, observed, published, states } = world(1005, {
+    follow: async () => told.shift(),
+  })
+  const stop = running(controlLoop(ports, options))
+  await clock.advance(8)
+  expect(reports.map(({ at, outcome }) => [at, outcome])).toEqual([
+    [1005, { kind: 'followed', at: 990 }],
+    [1005, { kind: 'followed', at: 990 }],
+    [1005, { kind: 'followed', at: 1005 }],
+  ])
+  expect([observed, published]).toEqual([[], []])
+  await clock.advance(3)
+  await stop()
+  expect(published.map(({ at }) => at)).toEqual([1005])
+  expect(states).toEqual([emptyState])
+})
+
 test('an observation that hangs is aborted at its deadline, and the next tick goes on', async () => {
   let calls = 0
   let aborted = false

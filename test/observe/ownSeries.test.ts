@@ -5,6 +5,8 @@ import {
   lastDecided,
   lastDecidedQuery,
   recordedReplicas,
+  toldBySettled,
+  toldQuery,
   withReplicas,
 } from '../../src/core/observe/ownSeries.ts'
 import { missing } from '../../src/core/reading.ts'
@@ -82,9 +84,30 @@ describe('what the scaler told and saw', () => {
     )
   })
 
+  it('is that of every server that knows its past and says by which policies it decided, for those that do not yet', () => {
+    const policies = (instance: string, digest: number) => series('policies_digest', digest, { instance })
+    const rows = [
+      ...[...server('a', 100, 1, 3), policies('a', 77)],
+      ...[...server('b', 115, 1, 0), policies('b', 78)],
+      ...[...server('c', 130, 0, 9), policies('c', 77)],
+      ...server('d', 130, 1, 9),
+      // It follows another server: it has decided nothing.
+      ...[series('past_read', 1, { instance: 'e' }), policies('e', 77)],
+    ]
+    expect(toldBySettled(rows)).toEqual([
+      { at: 100, policies: 77, targets: { 'chat/llama/h100': 3 } },
+      { at: 115, policies: 78, targets: { 'chat/llama/h100': 0 } },
+    ])
+    expect(toldQuery({ cluster: 'a' })).toBe(
+      '{__name__=~"mixscaler_decision_timestamp_seconds|mixscaler_past_read|mixscaler_policies_digest|mixscaler_target_replicas", cluster="a"}',
+    )
+  })
+
   it('leaves out what is no count', () => {
     const rows = [1.5, -1, Number.NaN].map((value) => series('target_replicas', value, labels))
     expect(lastDecided(rows).targets).toEqual({})
+    const told = [...server('a', 100, 1, 1.5), series('policies_digest', 77, { instance: 'a' })]
+    expect(toldBySettled(told)).toEqual([{ at: 100, policies: 77, targets: {} }])
   })
 
   it('counts replicas only where all of their states are known', () => {

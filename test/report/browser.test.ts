@@ -156,7 +156,7 @@ test('prints', async () => {
 
 describe('the served page', () => {
   let server: HttpServer
-  let plan: object | undefined
+  let plan: object = {}
   let failures: readonly string[] = []
 
   beforeAll(async () => {
@@ -168,7 +168,7 @@ describe('the served page', () => {
         page: { text, contentSecurityPolicy },
         metrics: async () => ({ contentType: 'text/plain', text: '' }),
         ready: () => ({ kind: 'ready' }),
-        plan: () => plan,
+        plan: () => ({ kind: 'plan', document: plan }),
         policies: () => ({ loadedAt: 0, problems: failures, warnings: [], ...policies }),
         failed: (error) => {
           throw error

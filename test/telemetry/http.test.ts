@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import { type HttpServer, type HttpViews, startHttpServer } from '../../src/telemetry/http.ts'
+import { type HttpServer, type HttpViews, type PlanView, startHttpServer } from '../../src/telemetry/http.ts'
 
 const servers: HttpServer[] = []
 
@@ -14,7 +14,7 @@ const views: HttpViews = {
   page: { text: '<!doctype html><title>Mixscaler</title>', contentSecurityPolicy: "default-src 'none'" },
   metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'up 1\n' }),
   ready: () => ({ kind: 'ready' }),
-  plan: () => ({ at: 1005 }),
+  plan: () => ({ kind: 'plan', document: { at: 1005 } }),
   policies: () => ({ policies: ['chat/llama'], problems: [] }),
   failed: (error) => {
     throw error
@@ -55,12 +55,18 @@ test('the process lives whether it is ready or not', async () => {
   expect([ready.status, await ready.text()]).toEqual([503, 'not ready: the server is stopping\n'])
 })
 
-test('the plan is a 503 before the first decision and JSON from then on', async () => {
-  let plan: object | undefined
+test('the plan is a 503 before the first decision, with what is told in its place, and JSON from then on', async () => {
+  let plan: PlanView = { kind: 'none', why: 'nothing has been decided yet' }
   const get = await started({ plan: () => plan })
   const before = await get('/api/v1/plan')
   expect([before.status, await before.json()]).toEqual([503, { error: 'nothing has been decided yet' }])
-  plan = { at: 1020 }
+  plan = { kind: 'none', why: 'another server decided', followed: { at: 1005 } }
+  const meanwhile = await get('/api/v1/plan')
+  expect([meanwhile.status, await meanwhile.json()]).toEqual([
+    503,
+    { error: 'another server decided', followed: { at: 1005 } },
+  ])
+  plan = { kind: 'plan', document: { at: 1020 } }
   const after = await get('/api/v1/plan?pretty')
   expect([after.status, await after.json()]).toEqual([200, { at: 1020 }])
 })

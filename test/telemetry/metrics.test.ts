@@ -66,6 +66,42 @@ test('what is known of a variant’s speed is shown as it is remembered, whateve
   ])
 })
 
+test('while another server is followed its tick is shown and nothing of decisions of one’s own, until there is one again', async () => {
+  const metrics = createMetrics(() => 1010, '0.1.0')
+  const own = async () => {
+    const names = [
+      'target_',
+      'decision_',
+      'plan_cost',
+      'observation_age',
+      'warnings',
+      'tick_digest',
+      'followed_',
+    ]
+    return (await Promise.all(names.map((name) => samples(metrics, name)))).map(({ length }) => length)
+  }
+  expect(await own()).toEqual([0, 0, 0, 0, 0, 0, 0])
+  const decide = () => {
+    metrics.decided(decisionOf(policySetOf([policyOf()]), 1005, 2), emptyState)
+    metrics.digested(67, { targets: 1, observation: 2 })
+  }
+  decide()
+  expect(await own()).toEqual([2, 4, 3, 1, 1, 2, 0])
+  metrics.followed(990)
+  expect(await own()).toEqual([0, 0, 0, 0, 0, 0, 1])
+  expect(await samples(metrics, 'followed_')).toEqual(['mixscaler_followed_timestamp_seconds 990'])
+  decide()
+  expect(await own()).toEqual([2, 4, 3, 1, 1, 2, 0])
+})
+
+test('by which policies was decided is unknown before the first decision', async () => {
+  const metrics = createMetrics(() => 1010, '0.1.0')
+  expect(await samples(metrics, 'policies_digest')).toEqual([])
+  metrics.restsOn({ past: 'someOfThePast', policies: 77 })
+  expect(await samples(metrics, 'policies_digest')).toEqual(['mixscaler_policies_digest 77'])
+  expect(await samples(metrics, 'past_read')).toEqual(['mixscaler_past_read 0'])
+})
+
 test('the series of a policy that went are gone with the next decision', async () => {
   const metrics = createMetrics(() => 1010, '0.1.0')
   metrics.decided(decisionOf(policySetOf([policyOf(), policyOf({ name: 'qwen' })]), 1005, 2), emptyState)

@@ -1,5 +1,5 @@
 // What this scaler told others and saw, read back from its own metrics: a server that starts learns from them what
-// was decided last, and which replicas Kubernetes showed at instants that Kubernetes itself forgets.
+// was decided last, what other servers tell KEDA now, and which replicas Kubernetes showed at instants that Kubernetes itself forgets.
 import type { RecordedSpeed } from '../calibrate/calibrate.ts'
 import type { HeadroomMemory } from '../feedback/feedback.ts'
 import type { Observation, ReplicaCounts, VariantSignals } from '../observation.ts'
@@ -17,6 +17,7 @@ const labels = 'namespace, exported_namespace, policy, variant'
 
 const decidedAt = 'mixscaler_decision_timestamp_seconds'
 const pastRead = 'mixscaler_past_read'
+const policiesDigest = 'mixscaler_policies_digest'
 const headroom = 'mixscaler_headroom_memory_ratio'
 
 const speed = {
@@ -48,13 +49,61 @@ export interface LastDecided {
 export const nothingDecided: LastDecided = { targets: {}, headrooms: {}, speeds: {} }
 
 export function lastDecidedQuery(matchers: Readonly<Record<string, string>>): string {
-  return `{${[`__name__=~"${lastDecidedMetrics.join('|')}"`, ...termsOf(matchers)].join(', ')}}`
+  return anyOf(lastDecidedMetrics, matchers)
+}
+
+/** What a server that rests on all of its past told KEDA last. */
+export interface Told {
+  /** The tick that it is of. */
+  readonly at: number
+  /** Digest of the policies that it was decided by. */
+  readonly policies: number
+  readonly targets: Readonly<Record<VariantId, number>>
+}
+
+export function toldQuery(matchers: Readonly<Record<string, string>>): string {
+  return anyOf([decidedAt, pastRead, policiesDigest, target], matchers)
+}
+
+/** Of every server on record that rests on all of its past. */
+export function toldBySettled(rows: readonly Row[]): readonly Told[] {
+  return serversOf(rows).flatMap(({ read, at, only, named }) => {
+    const policies = only(policiesDigest)
+    return read === 1 && at !== undefined && policies !== undefined
+      ? [{ at, policies, targets: emittedTargets(named(target)) }]
+      : []
+  })
 }
 
 /**
  * Of the servers on record, the one that decided last and rests on all of its past: all of what is taken is of one decision.
  */
 export function lastDecided(rows: readonly Row[]): LastDecided {
+  const [best] = [...serversOf(rows)].sort(
+    (x, y) => descending(x.read, y.read) || descending(x.at, y.at) || (x.source < y.source ? -1 : 1),
+  )
+  if (best === undefined) return nothingDecided
+  const { at, named } = best
+  return {
+    ...(at === undefined ? {} : { at }),
+    targets: emittedTargets(named(target)),
+    headrooms: recordedHeadrooms(named(headroom)),
+    speeds: recordedSpeeds(named),
+  }
+}
+
+interface ServerOnRecord {
+  /** Its labels. */
+  readonly source: string
+  readonly named: (name: string) => readonly Row[]
+  /** Of a metric that it has once. */
+  readonly only: (name: string) => number | undefined
+  readonly read: number | undefined
+  readonly at: number | undefined
+}
+
+function serversOf(rows: readonly Row[]): readonly ServerOnRecord[] {
+  // The namespace is that of what runs in it, or of the server: it tells no two servers apart.
   const own = ['__name__', 'namespace', 'exported_namespace', 'policy', 'variant', 'class', 'of']
   const sourceOf = ({ labels: all }: Row): string =>
     JSON.stringify(
@@ -62,26 +111,19 @@ export function lastDecided(rows: readonly Row[]): LastDecided {
         .filter(([name]) => !own.includes(name))
         .sort(([x], [y]) => (x < y ? -1 : 1)),
     )
-  // The namespace is that of what runs in it, or of the server: it tells no two servers apart.
-  const sources = [...groupBy(rows, sourceOf)].map(([source, of]) => {
-    const only = (name: string): number =>
-      of.find((row) => labelOf(row, '__name__') === name)?.value ?? Number.NEGATIVE_INFINITY
-    return { source, of, read: only(pastRead), at: only(decidedAt) }
+  return [...groupBy(rows, sourceOf)].map(([source, of]) => {
+    const byName = groupBy(of, (row) => labelOf(row, '__name__'))
+    const named = (name: string): readonly Row[] => byName.get(name) ?? []
+    const only = (name: string): number | undefined => {
+      const value = named(name)[0]?.value
+      return Number.isFinite(value) ? value : undefined
+    }
+    return { source, named, only, read: only(pastRead), at: only(decidedAt) }
   })
-  const [best] = sources.sort(
-    (x, y) => descending(x.read, y.read) || descending(x.at, y.at) || (x.source < y.source ? -1 : 1),
-  )
-  if (best === undefined) return nothingDecided
-  const named = (name: string): readonly Row[] => best.of.filter((row) => labelOf(row, '__name__') === name)
-  return {
-    ...(Number.isFinite(best.at) ? { at: best.at } : {}),
-    targets: emittedTargets(named(target)),
-    headrooms: recordedHeadrooms(named(headroom)),
-    speeds: recordedSpeeds(named),
-  }
 }
 
-function descending(x: number, y: number): number {
+/** What is not known comes last. */
+function descending(x = Number.NEGATIVE_INFINITY, y = Number.NEGATIVE_INFINITY): number {
   return x === y ? 0 : y > x ? 1 : -1
 }
 
@@ -206,6 +248,10 @@ function policyOf(row: Row): PolicyId {
 function selector(matchers: Readonly<Record<string, string>>): string {
   const terms = termsOf(matchers)
   return terms.length === 0 ? '' : `{${terms.join(', ')}}`
+}
+
+function anyOf(metrics: readonly string[], matchers: Readonly<Record<string, string>>): string {
+  return `{${[`__name__=~"${metrics.join('|')}"`, ...termsOf(matchers)].join(', ')}}`
 }
 
 function termsOf(matchers: Readonly<Record<string, string>>): readonly string[] {
