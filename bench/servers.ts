@@ -156,6 +156,10 @@ async function drive(
   console.log(
     `${kills} servers killed and started again; ${silent} of ${looks} looks met one without an answer: down or starting`,
   )
+  const followed = Array.from({ length: scalers.count }, (_, index) => answers.followedBy(index).size)
+  console.log(
+    `${followed.reduce((sum, count) => sum + count, 0)} ticks for which a server told what another one had decided`,
+  )
   console.log(
     `${ticks} ticks heard from more than one server, ${answers.different} different targets, ${compared} values compared`,
   )

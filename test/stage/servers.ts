@@ -26,8 +26,11 @@ export interface Answered {
   /** Digest of what was seen at that tick, where it is told. */
   readonly saw: string | undefined
   /** As far as it says so itself. */
-  readonly knows: 'allOfThePast' | 'someOfThePast'
+  readonly knows: Knows
 }
+
+/** What an answer rests on: of the past, or on what another server decided. */
+type Knows = 'allOfThePast' | 'someOfThePast' | 'anothersDecision'
 
 const refsAtATime = 100
 
@@ -69,22 +72,31 @@ export async function startScalers(
       const answered: Answered[] = []
       if (scaler === undefined || client === undefined) return answered
       try {
-        let before = await tickOf(scaler)
+        let before = (await toldAt(scaler))?.at
         for (let first = 0; first < refs.length; first += refsAtATime) {
           const some = refs.slice(first, first + refsAtATime)
           const values = await Promise.all(some.map((ref) => valueFor(client, ref)))
-          const after = await tickOf(scaler)
-          if (before !== undefined && before === after)
-            answered.push({ at: before, first, values, saw: undefined, knows: 'allOfThePast' })
-          before = after
+          const after = await toldAt(scaler)
+          if (before !== undefined && before === after?.at)
+            answered.push({
+              at: before,
+              first,
+              values,
+              saw: undefined,
+              knows: after.by === 'itself' ? 'allOfThePast' : 'anothersDecision',
+            })
+          before = after?.at
         }
-        const { digests, knows } = await toldBy(scaler)
-        if (before !== undefined && before === (await tickOf(scaler))) {
+        const { digests, past } = await toldBy(scaler)
+        const told = await toldAt(scaler)
+        if (before !== undefined && before === told?.at && told.by === 'itself') {
           const slot = Math.round(before / intervalSeconds) % 8
           const at = before
-          return answered.map((some) =>
-            some.at === at ? { ...some, knows, saw: digests.get(slot) } : { ...some, knows },
-          )
+          return answered.map((some) => ({
+            ...some,
+            knows: some.knows === 'anothersDecision' ? some.knows : past,
+            ...(some.at === at ? { saw: digests.get(slot) } : {}),
+          }))
         }
       } catch {
         // Killed meanwhile, or nothing decided yet: what was heard before that counts.
@@ -99,21 +111,26 @@ export async function startScalers(
   }
 }
 
-async function tickOf({ httpUrl }: RealScaler): Promise<number | undefined> {
+/** The tick that KEDA is told of, and who decided it. */
+async function toldAt({
+  httpUrl,
+}: RealScaler): Promise<{ readonly at: number; readonly by: 'itself' | 'another' } | undefined> {
   const answer = await fetch(`${httpUrl}/api/v1/plan`)
-  return answer.ok ? ((await answer.json()) as { readonly at: number }).at : undefined
+  const told = (await answer.json()) as { readonly at: number; readonly followed?: { readonly at: number } }
+  if (answer.ok) return { at: told.at, by: 'itself' }
+  return told.followed === undefined ? undefined : { at: told.followed.at, by: 'another' }
 }
 
 /** By the metrics that operators compare servers by: digests of observations, by slot, and whether the past was read. */
 async function toldBy({ httpUrl }: RealScaler): Promise<{
   readonly digests: ReadonlyMap<number, string>
-  readonly knows: Answered['knows']
+  readonly past: Exclude<Knows, 'anothersDecision'>
 }> {
   const text = await (await fetch(`${httpUrl}/metrics`)).text()
   const lines = text.matchAll(/^mixscaler_tick_digest\{of="observation",slot="(\d)"\} (\d+)$/gm)
   return {
     digests: new Map([...lines].map(([, slot, value]) => [Number(slot), value ?? ''])),
-    knows: /^mixscaler_past_read 1$/m.test(text) ? 'allOfThePast' : 'someOfThePast',
+    past: /^mixscaler_past_read 1$/m.test(text) ? 'allOfThePast' : 'someOfThePast',
   }
 }
 
@@ -135,10 +152,13 @@ export class Answers {
   private readonly byTick = new Map<number, Map<number, Map<number, number>>>()
   private readonly saw = new Map<number, Map<number, string>>()
   private readonly unread = new Set<number>()
+  private readonly followed = new Map<number, Set<number>>()
 
   add(index: number, some: readonly Answered[]): void {
     for (const { at, first, values, saw, knows } of some) {
       if (knows === 'someOfThePast') this.unread.add(at)
+      if (knows === 'anothersDecision')
+        this.followed.set(index, (this.followed.get(index) ?? new Set()).add(at))
       if (saw !== undefined) this.saw.set(at, (this.saw.get(at) ?? new Map<number, string>()).set(index, saw))
       const byRef = this.byTick.get(at) ?? new Map<number, Map<number, number>>()
       this.byTick.set(at, byRef)
@@ -153,6 +173,11 @@ export class Answers {
   heardOf(index: number): number {
     return [...this.byTick.values()].filter((byRef) => [...byRef.values()].some((given) => given.has(index)))
       .length
+  }
+
+  /** Ticks for which a server told what another one decided. */
+  followedBy(index: number): ReadonlySet<number> {
+    return this.followed.get(index) ?? new Set()
   }
 
   /** Agreement on a constant would prove nothing: how many different values each ref was given, added up. */
