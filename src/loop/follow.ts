@@ -2,7 +2,7 @@
 // past, under the tick that they are of. What it would decide itself meanwhile may differ from them.
 import type { Told } from '../core/observe/ownSeries.ts'
 import type { PolicySet, VariantId } from '../core/policy.ts'
-import { missing } from '../core/reading.ts'
+import { missing, type Reading } from '../core/reading.ts'
 import type { TellableDecision } from './publication.ts'
 
 export interface FollowRules {
@@ -13,8 +13,8 @@ export interface FollowRules {
 }
 
 /**
- * The newest decision on record by the same policies, of `digest`. Undefined where there is none that is fresh, where it lacks the
- * target of a variant, and where servers differ on that tick. `now` in seconds since the epoch.
+ * The newest decision on record by the same policies, of `digest`. Undefined where there is none that is fresh, where it tells of a
+ * variant neither a target nor that there is none, and where servers differ on that tick. `now` in seconds since the epoch.
  */
 export function followed(
   { policies }: PolicySet,
@@ -28,18 +28,22 @@ export function followed(
   const at = Math.max(...peers.map((told) => told.at))
   const [first, ...others] = peers.filter((told) => told.at === at)
   if (first === undefined) return undefined
-  const targetOf = (id: VariantId): number | undefined => {
+  const targetOf = (id: VariantId): Reading | undefined => {
     const target = first.targets[id]
-    return others.every(({ targets }) => targets[id] === target) ? target : undefined
+    return others.every(({ targets }) => isSame(targets[id], target)) ? target : undefined
   }
   const told = policies.map(({ variants }) => ({
     variants: variants.flatMap(({ id }) => {
       const target = targetOf(id)
-      return target === undefined ? [] : [{ id, target, replicas: missing('notReported') }]
+      return target === undefined ? [] : [{ id, target, replicas: missing('noSeries') }]
     }),
   }))
   const complete = policies.every(({ variants }, index) => variants.length === told[index]?.variants.length)
   return complete ? { at, policies: told } : undefined
+}
+
+function isSame(one: Reading | undefined, other: Reading | undefined): boolean {
+  return typeof one === 'object' && typeof other === 'object' ? true : one === other
 }
 
 /**

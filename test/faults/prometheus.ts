@@ -2,6 +2,8 @@
 // and misbehaves as told. Its clock is its own: it does not follow steps of the scaler's.
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { seasonGridSeconds } from '../../src/core/forecast/history.ts'
+import { toldQuery } from '../../src/core/observe/ownSeries.ts'
 import { defaultObserveOptions, demandOnly, queryPlan } from '../../src/core/observe/queries.ts'
 import type { Row } from '../../src/core/observe/series.ts'
 import type { PolicySet } from '../../src/core/policy.ts'
@@ -10,7 +12,7 @@ import { answerQuery } from '../../src/simulation/seriesQuery.ts'
 import { SeriesStore } from '../../src/simulation/seriesStore.ts'
 import { type Pod, targetOf, textOf } from '../observe/stage.ts'
 
-/** What is done with an honest answer on its way out. `query` is the id of the query. */
+/** What is done with an honest answer on its way out. `query` is the id of the query, or `days`: of days ago. */
 export type Mood = (response: ServerResponse, honest: string, query: string) => void
 
 export interface PlayedPrometheus {
@@ -18,6 +20,8 @@ export interface PlayedPrometheus {
   /** The pods that it scrapes, from the next second on. */
   pods: readonly Pod[]
   mood: Mood
+  /** What it has of scalers' own metrics. */
+  record: () => readonly Row[]
   /** Queries asked for so far. */
   readonly asked: () => number
   readonly close: () => Promise<void>
@@ -32,7 +36,11 @@ export const honestly: Mood = (response, honest) => {
 }
 
 /** Half a minute of the past is there when it starts. */
-export async function playPrometheus(policies: PolicySet, pods: readonly Pod[]): Promise<PlayedPrometheus> {
+export async function playPrometheus(
+  policies: PolicySet,
+  pods: readonly Pod[],
+  record: () => readonly Row[] = () => [],
+): Promise<PlayedPrometheus> {
   const plan = queryPlan(policies, {
     ...defaultObserveOptions,
     rateWindowSeconds: windowSeconds,
@@ -54,8 +62,12 @@ export async function playPrometheus(policies: PolicySet, pods: readonly Pod[]):
   }
 
   function answer(form: URLSearchParams): { readonly id: string; readonly body: string } {
-    const query = byText.get(form.get('query') ?? '')
-    const rows = (at: number) => (query === undefined ? [] : answerQuery(store, query, at))
+    const text = form.get('query') ?? ''
+    const query = byText.get(text)
+    const rows = (at: number) => {
+      if (text === toldQuery({})) return played.record()
+      return query === undefined ? [] : answerQuery(store, query, at)
+    }
     const data = form.has('step')
       ? matrix(
           rows,
@@ -64,7 +76,8 @@ export async function playPrometheus(policies: PolicySet, pods: readonly Pod[]):
           Number(form.get('step')),
         )
       : vector(rows(Number(form.get('time'))))
-    return { id: query?.id ?? 'other', body: JSON.stringify({ status: 'success', data }) }
+    const id = Number(form.get('step')) >= seasonGridSeconds ? 'days' : (query?.id ?? 'other')
+    return { id, body: JSON.stringify({ status: 'success', data }) }
   }
 
   const server = createServer(async (request, response) => {
@@ -81,6 +94,7 @@ export async function playPrometheus(policies: PolicySet, pods: readonly Pod[]):
     url: `http://127.0.0.1:${port}`,
     pods,
     mood: honestly,
+    record,
     asked: () => asked,
     close: () =>
       new Promise((resolve) => {

@@ -8,11 +8,19 @@ import { parseArgs } from 'node:util'
 import { observingFlags, openEyes } from '../../src/cli/observing.ts'
 import { policyFilesAt, requirePolicies } from '../../src/cli/policies.ts'
 import { runServer } from '../../src/cli/server.ts'
+import type { Row } from '../../src/core/observe/series.ts'
+import type { PolicySet } from '../../src/core/policy.ts'
 import { type KedaClient, kedaClient } from '../../src/demo/kedaProtocol.ts'
 import type { JournalOptions } from '../../src/loop/journal.ts'
 import type { Log, Logger } from '../../src/telemetry/logger.ts'
 import type { Pod } from '../observe/stage.ts'
-import { type PlayedPrometheus, playPrometheus, sampleMaxAgeSeconds, windowSeconds } from './prometheus.ts'
+import {
+  honestly,
+  type PlayedPrometheus,
+  playPrometheus,
+  sampleMaxAgeSeconds,
+  windowSeconds,
+} from './prometheus.ts'
 
 export interface FaultStage {
   readonly prometheus: PlayedPrometheus
@@ -26,7 +34,7 @@ export interface FaultStage {
   readonly metric: (sample: string) => Promise<number>
   readonly plan: () => Promise<PlanSeen>
   /** Resolves once so many more ticks have ended so. */
-  readonly ticks: (outcome: 'published' | 'failed' | 'repeated', count: number) => Promise<void>
+  readonly ticks: (outcome: 'published' | 'followed' | 'failed' | 'repeated', count: number) => Promise<void>
   /** Rejects with what the server ended with, if it did not end well. */
   readonly stop: () => Promise<void>
 }
@@ -106,6 +114,15 @@ interface StageOptions {
   readonly journal?: JournalOptions
   /** Where the API of Kubernetes is to be found; without it, replicas are counted by metrics. */
   readonly kubeconfig?: string
+  /** Which past is read at the start, and how; without it, none. */
+  readonly past?: PlayedPast
+}
+
+interface PlayedPast {
+  /** What scalers' own metrics say at the start. */
+  readonly record: (policies: PolicySet) => readonly Row[]
+  /** Resolves once queries for what was days ago are answered. */
+  readonly days: Promise<void>
 }
 
 export async function startFaultStage({
@@ -113,6 +130,7 @@ export async function startFaultStage({
   budgets = {},
   journal,
   kubeconfig,
+  past,
 }: StageOptions): Promise<FaultStage> {
   const names = Object.keys(pods)
   const directory = writePolicies(
@@ -122,11 +140,21 @@ export async function startFaultStage({
   const prometheus = await playPrometheus(
     policies.policies,
     Object.entries(pods).flatMap(([name, count]) => podsOf(name, count)),
+    () => past?.record(policies.policies) ?? [],
   )
-  const flags = ['--prometheus', prometheus.url, '--prometheus-timeout', '1s', '--history', 'off']
+  if (past !== undefined)
+    prometheus.mood = (...asked) => {
+      if (asked[2] === 'days') void past.days.then(() => honestly(...asked))
+      else honestly(...asked)
+    }
+  const flags = ['--prometheus', prometheus.url]
+  const history =
+    past === undefined
+      ? ['--prometheus-timeout', '1s', '--history', 'off']
+      : ['--prometheus-timeout', '60s', '--history', 'auto']
   const windows = ['--window', `${windowSeconds}s`, '--max-sample-age', `${sampleMaxAgeSeconds}s`]
   const { values } = parseArgs({
-    args: [...flags, ...windows, '--kubernetes', kubeconfig === undefined ? 'off' : 'auto'],
+    args: [...flags, ...history, ...windows, '--kubernetes', kubeconfig === undefined ? 'off' : 'auto'],
     options: observingFlags,
   })
   const log: LogEntry[] = []
@@ -182,7 +210,7 @@ export async function startFaultStage({
       }
     },
   }
-  await settled(stage)
+  if (past === undefined) await settled(stage)
   return stage
 }
 

@@ -1,6 +1,7 @@
 // Whom a server follows while its past is read: the newest decision that is whole, fresh, undisputed and by the same policies.
 import { describe, expect, it } from 'vitest'
 import type { Told } from '../../src/core/observe/ownSeries.ts'
+import { missing } from '../../src/core/reading.ts'
 import { type FollowRules, followed } from '../../src/loop/follow.ts'
 import { policyOf, policySetOf } from './values.ts'
 
@@ -53,6 +54,17 @@ describe('while its past is read, a server tells', () => {
     const { 'chat/llama/a100': _, ...fewer } = all
     expect(targetsAt(1020, [told(1005, { targets: fewer })])).toBe('nobody')
     expect(targetsAt(1020, [told(990), told(1005, { targets: fewer })])).toBe('nobody')
+  })
+
+  it('that a variant has none, where that is on record', () => {
+    const none = { ...all, 'chat/llama/a100': missing('noSeries') }
+    expect(targetsAt(1020, [told(1005, { targets: none })])).toEqual([1005, none])
+    const too = { ...all, 'chat/llama/a100': missing('noSeries') }
+    expect(targetsAt(1020, [told(1005, { targets: none }), told(1005, { targets: too })])).toEqual([
+      1005,
+      none,
+    ])
+    expect(targetsAt(1020, [told(1005, { targets: none }), told(1005)])).toBe('nobody')
   })
 
   it('nothing that was decided by other policies', () => {

@@ -93,13 +93,19 @@ describe('what the scaler told and saw', () => {
       ...server('d', 130, 1, 9),
       // It follows another server: it has decided nothing.
       ...[series('past_read', 1, { instance: 'e' }), policies('e', 77)],
+      series('target_available', 1, { ...labels, instance: 'a' }),
+      series('target_available', 0, { ...labels, variant: 'blind', instance: 'a' }),
     ]
     expect(toldBySettled(rows)).toEqual([
-      { at: 100, policies: 77, targets: { 'chat/llama/h100': 3 } },
+      {
+        at: 100,
+        policies: 77,
+        targets: { 'chat/llama/h100': 3, 'chat/llama/blind': { missing: 'noSeries' } },
+      },
       { at: 115, policies: 78, targets: { 'chat/llama/h100': 0 } },
     ])
     expect(toldQuery({ cluster: 'a' })).toBe(
-      '{__name__=~"mixscaler_decision_timestamp_seconds|mixscaler_past_read|mixscaler_policies_digest|mixscaler_target_replicas", cluster="a"}',
+      '{__name__=~"mixscaler_decision_timestamp_seconds|mixscaler_past_read|mixscaler_policies_digest|mixscaler_target_replicas|mixscaler_target_available", cluster="a"}',
     )
   })
 

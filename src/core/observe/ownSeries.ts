@@ -4,11 +4,12 @@ import type { RecordedSpeed } from '../calibrate/calibrate.ts'
 import type { HeadroomMemory } from '../feedback/feedback.ts'
 import type { Observation, ReplicaCounts, VariantSignals } from '../observation.ts'
 import type { ClassId, PolicyId, VariantId } from '../policy.ts'
-import { isMissing, missing, type Reading } from '../reading.ts'
+import { isMissing, type Missing, missing, type Reading } from '../reading.ts'
 import { groupBy } from './group.ts'
 import { labelOf, type Row } from './series.ts'
 
 const target = 'mixscaler_target_replicas'
+const available = 'mixscaler_target_available'
 const current = 'mixscaler_current_replicas'
 const states = ['desired', 'ready', 'starting', 'terminating'] as const
 
@@ -58,11 +59,12 @@ export interface Told {
   readonly at: number
   /** Digest of the policies that it was decided by. */
   readonly policies: number
-  readonly targets: Readonly<Record<VariantId, number>>
+  /** What KEDA gets an error for is missing; what is not on record is absent. */
+  readonly targets: Readonly<Record<VariantId, Reading>>
 }
 
 export function toldQuery(matchers: Readonly<Record<string, string>>): string {
-  return anyOf([decidedAt, pastRead, policiesDigest, target], matchers)
+  return anyOf([decidedAt, pastRead, policiesDigest, target, available], matchers)
 }
 
 /** Of every server on record that rests on all of its past. */
@@ -70,7 +72,7 @@ export function toldBySettled(rows: readonly Row[]): readonly Told[] {
   return serversOf(rows).flatMap(({ read, at, only, named }) => {
     const policies = only(policiesDigest)
     return read === 1 && at !== undefined && policies !== undefined
-      ? [{ at, policies, targets: emittedTargets(named(target)) }]
+      ? [{ at, policies, targets: { ...unavailable(named(available)), ...emittedTargets(named(target)) } }]
       : []
   })
 }
@@ -189,6 +191,11 @@ export function replicasQuery(matchers: Readonly<Record<string, string>>): strin
 function emittedTargets(rows: readonly Row[]): Readonly<Record<VariantId, number>> {
   const counts = rows.filter(({ value }) => Number.isInteger(value) && value >= 0)
   return Object.fromEntries(counts.map((row) => [variantOf(row), row.value]))
+}
+
+function unavailable(rows: readonly Row[]): Readonly<Record<VariantId, Missing>> {
+  const none = rows.filter(({ value }) => value === 0)
+  return Object.fromEntries(none.map((row) => [variantOf(row), missing('noSeries')]))
 }
 
 export function recordedReplicas(rows: readonly Row[]): Readonly<Record<VariantId, ReplicaCounts>> {
