@@ -15,6 +15,7 @@ import { lognormalLengths } from '../../src/simulation/lengths.ts'
 import { type LiveFleet, startLiveFleet } from '../stage/liveFleet.ts'
 import { type RealPrometheus, scrapeListed, startPrometheus } from '../stage/prometheus.ts'
 import { Answers, httpPorts, keepStream, type ScalerSet, startScalers } from '../stage/servers.ts'
+import { type SlowPast, startSlowPast } from '../stage/slowPast.ts'
 
 const policyText = `apiVersion: mixscaler.dev/v1alpha1
 kind: ScalingPolicy
@@ -42,6 +43,7 @@ const ref = {
 let directory: string
 let fleet: LiveFleet
 let prometheus: RealPrometheus
+let past: SlowPast
 let scalers: ScalerSet
 
 beforeAll(async () => {
@@ -60,37 +62,40 @@ beforeAll(async () => {
   )
   const http = await httpPorts(3)
   prometheus = await startPrometheus(scrapeListed(fleet.targetsUrl, 1, http))
-  const flags = ['--policy', directory, '--prometheus', prometheus.url, '--kubernetes', 'off']
+  past = await startSlowPast(prometheus.url)
+  const flags = ['--policy', directory, '--prometheus', past.url, '--kubernetes', 'off']
   scalers = await startScalers(http, 2, [
     ...[...flags, '--window', '6s', '--max-sample-age', '5s', '--evaluation-delay', '2s'],
+    ...['--prometheus-timeout', '60s'],
   ])
 }, 60_000)
 
 afterAll(async () => {
   await scalers?.stop()
+  await past?.close()
   await prometheus?.close()
   await fleet?.close()
   if (directory !== undefined) await rm(directory, { recursive: true, force: true })
 }, 60_000)
 
+async function listen(answers: Answers, until: () => boolean): Promise<void> {
+  while (!until()) {
+    fleet.advance()
+    for (let index = 0; index < scalers.count; index++) answers.add(index, await scalers.ask(index, [ref]))
+    await sleep(100)
+  }
+}
+
+function deadline(seconds: number): () => boolean {
+  const end = Date.now() + seconds * 1000
+  return () => Date.now() > end
+}
+
 describe('several servers', () => {
   it('conformance 30 and 35: answer alike for one tick, one that was killed and started again too', async () => {
     const answers = new Answers()
-    const listen = async (until: () => boolean): Promise<void> => {
-      while (!until()) {
-        fleet.advance()
-        for (let index = 0; index < scalers.count; index++) {
-          answers.add(index, await scalers.ask(index, [ref]))
-        }
-        await sleep(100)
-      }
-    }
-    const deadline = (seconds: number) => {
-      const end = Date.now() + seconds * 1000
-      return () => Date.now() > end
-    }
     const late = deadline(75)
-    await listen(() => answers.compared.ticks >= 2 || late())
+    await listen(answers, () => answers.compared.ticks >= 2 || late())
     scalers.kill(1)
     await scalers.start(1)
     // Until it has decided there is an error, never a number.
@@ -104,7 +109,7 @@ describe('several servers', () => {
       typeof value === 'number' ? value >= 1 : value.code === 14,
     )
     const before = answers.heardOf(1)
-    await listen(() => answers.heardOf(1) >= before + 2 || late())
+    await listen(answers, () => answers.heardOf(1) >= before + 2 || late())
     expect(answers.heardOf(1)).toBeGreaterThanOrEqual(before + 2)
     // A machine too busy to scrape within the evaluation delay shows servers different worlds, and one too busy to read the
     // past in time says so by its metric: those ticks prove nothing.
@@ -135,4 +140,26 @@ describe('several servers', () => {
     expect(interruptions.length).toBeGreaterThanOrEqual(1)
     for (const seconds of interruptions) expect(seconds).toBeGreaterThan(1.9)
   }, 60_000)
+
+  it('conformance 30: one that starts tells what another one decided, until it knows as much of the past', async () => {
+    const answers = new Answers()
+    const late = deadline(75)
+    const letGo = past.holdDays()
+    scalers.kill(2)
+    await scalers.start(2)
+    await listen(answers, () => answers.followedBy(2).size >= 3 || late())
+    letGo()
+    const followed = answers.followedBy(2)
+    expect(followed.size).toBeGreaterThanOrEqual(3)
+    await listen(answers, () => answers.heardOf(2) >= answers.followedBy(2).size + 2 || late())
+    expect(answers.heardOf(2)).toBeGreaterThanOrEqual(answers.followedBy(2).size + 2)
+    const undisputed = [...followed].filter(
+      (at) => !answers.withoutPast.has(at) && !answers.differentViews.has(at),
+    )
+    expect(answers.compared.disagreements.filter(({ at }) => undisputed.includes(at))).toEqual([])
+    expect(undisputed.length).toBeGreaterThanOrEqual(1)
+    const said = scalers.log(2).map(({ msg }) => String(msg))
+    const read = said.indexOf('history: read back, all of it')
+    expect(said.slice(read)).toContain('decides for itself')
+  }, 90_000)
 })
