@@ -63,12 +63,13 @@ export function rememberer(ports: RememberPorts, { intervalSeconds }: Interval):
  */
 export function patientRememberer(ports: PatientPorts, { intervalSeconds }: Interval): PatientRememberer {
   let reading: UnderWay | undefined
-  let complete = false
+  /** Under which decisions rest on all of the past. */
+  let wholeUnder: PolicySet | undefined
   let healedAt = Number.NEGATIVE_INFINITY
 
-  function restsOn(lost: readonly string[]): void {
-    complete = lost.length === 0
-    ports.rests(complete ? 'allOfThePast' : 'someOfThePast')
+  function restsOn(policies: PolicySet, lost: readonly string[]): void {
+    wholeUnder = lost.length === 0 ? policies : undefined
+    ports.rests(wholeUnder === undefined ? 'someOfThePast' : 'allOfThePast')
   }
 
   function begin(policies: PolicySet, previous: number, signal: AbortSignal) {
@@ -102,7 +103,7 @@ export function patientRememberer(ports: PatientPorts, { intervalSeconds }: Inte
     signal.throwIfAborted()
     if (inTime !== undefined) {
       reading = undefined
-      restsOn(inTime.lost)
+      restsOn(policies, inTime.lost)
       return inTime
     }
     const latest = await of.latest
@@ -118,7 +119,7 @@ export function patientRememberer(ports: PatientPorts, { intervalSeconds }: Inte
     if (arrived !== undefined) {
       reading = undefined
       ports.progress('history: read back, all of it')
-      restsOn([])
+      restsOn(policies, [])
       return { state: arrived.state, decidedAt, policies }
     }
     if (known?.policies === policies) return known
@@ -143,16 +144,17 @@ export function patientRememberer(ports: PatientPorts, { intervalSeconds }: Inte
       intervalSeconds,
       signal,
     )
-    if (lost.length > 0) restsOn(lost)
-    if (!complete && reading === undefined && isTimeToHeal())
-      begin(question.policies, tickBefore(question.at, intervalSeconds), signal)
+    const { policies, at } = question
+    if (lost.length > 0) restsOn(policies, lost)
+    if (wholeUnder !== policies && reading === undefined && isTimeToHeal())
+      begin(policies, tickBefore(at, intervalSeconds), signal)
     return state
   }
 
   return {
     remember,
     isWhole: (policies) =>
-      ports.eyes.history === 'off' || complete || underWay(policies)?.arrived !== undefined,
+      ports.eyes.history === 'off' || wholeUnder === policies || underWay(policies)?.arrived !== undefined,
     readMeanwhile: (policies, at, signal) => {
       const isOfOthers = reading !== undefined && reading.policies !== policies
       if (underWay(policies) === undefined && (isOfOthers || isTimeToHeal()))

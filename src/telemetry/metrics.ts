@@ -72,14 +72,16 @@ export function createMetrics(now: () => number, version: string): Metrics {
     registers: [registry],
   }).set({ version, node: process.versions.node }, 1)
   const decisions = decisionMetrics(registry, now)
+  const { forgetPast, ...loop } = loopMetrics(registry)
   const { forgetDigests, ...agreement } = agreementMetrics(registry)
   return {
     decided: decisions.decided,
     followed: (at) => {
       decisions.followed(at)
+      forgetPast()
       forgetDigests()
     },
-    ...loopMetrics(registry),
+    ...loop,
     ...agreement,
     ...policyMetrics(registry),
     ...grpcMetrics(registry),
@@ -93,7 +95,9 @@ const callBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 
 
 const delayBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
 
-function loopMetrics(registry: Registry): Pick<Metrics, 'ticked' | 'queried' | 'workerLost' | 'restsOn'> {
+function loopMetrics(
+  registry: Registry,
+): Pick<Metrics, 'ticked' | 'queried' | 'workerLost' | 'restsOn'> & { readonly forgetPast: () => void } {
   const ticks = new Counter({
     name: 'mixscaler_ticks_total',
     help: 'Ticks by outcome.',
@@ -154,6 +158,7 @@ function loopMetrics(registry: Registry): Pick<Metrics, 'ticked' | 'queried' | '
       decidedBy = on.policies
       policies.set(decidedBy)
     },
+    forgetPast: () => past.set(0),
   }
 }
 

@@ -65,10 +65,11 @@ function stage(patience: 'endless' | 'none', history: 'auto' | 'off' = 'auto') {
 
 describe('a server that remembers', () => {
   it('waits for all of its past where that comes in time', async () => {
-    const { remember, whole, said } = stage('endless')
+    const { remember, isWhole, whole, said } = stage('endless')
     whole.resolve({ state: stateOf('whole'), lost: [] })
     expect(await remember({ policies, at: 150, known: undefined }, never)).toEqual(stateOf('whole'))
     expect(said).toEqual(['allOfThePast'])
+    expect([isWhole(policies), isWhole(policySetOf([policyOf()]))]).toEqual([true, false])
   })
 
   it('decides with the last hour where it does not, says so, and decides anew what came since', async () => {

@@ -84,12 +84,14 @@ test('while another server is followed its tick is shown and nothing of decision
   const decide = () => {
     metrics.decided(decisionOf(policySetOf([policyOf()]), 1005, 2), emptyState)
     metrics.digested(67, { targets: 1, observation: 2 })
+    metrics.restsOn({ past: 'allOfThePast', policies: 77 })
   }
   decide()
   expect(await own()).toEqual([2, 4, 3, 1, 1, 2, 0])
   metrics.followed(990)
   expect(await own()).toEqual([0, 0, 0, 0, 0, 0, 1])
   expect(await samples(metrics, 'followed_')).toEqual(['mixscaler_followed_timestamp_seconds 990'])
+  expect(await samples(metrics, 'past_read')).toEqual(['mixscaler_past_read 0'])
   decide()
   expect(await own()).toEqual([2, 4, 3, 1, 1, 2, 0])
 })
