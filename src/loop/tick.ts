@@ -83,7 +83,8 @@ export function controlLoop(ports: LoopPorts, options: LoopOptions): ControlLoop
       const policies = await ports.policies()
       known = afterClockStep(known, at, policies)
       if (known !== undefined && at <= known.decidedAt) return report({ kind: 'repeated' })
-      const followed = await ports.follow?.(policies, at, signal)
+      const follow = async () => ports.follow?.(policies, at, signal)
+      const followed = await follow()
       if (followed !== undefined) return report({ kind: 'followed', at: followed })
       step = 'observe'
       const observing = (ended: AbortSignal) => ports.observe(policies, at, ended)
@@ -92,6 +93,9 @@ export function controlLoop(ports: LoopPorts, options: LoopOptions): ControlLoop
       )
       step = 'catchUp'
       const before = await ports.catchUp({ policies, at, known }, signal)
+      // Missed ticks that are lost leave it knowing less than others.
+      const followedAfterAll = await follow()
+      if (followedAfterAll !== undefined) return report({ kind: 'followed', at: followedAfterAll })
       step = 'decide'
       const decided = await watch.time('decide', () => ports.decide(policies, before, observation))
       known = { state: decided.state, decidedAt: at, policies }

@@ -125,6 +125,20 @@ test('while another server is followed nothing is looked at or decided, and soon
   expect(states).toEqual([emptyState])
 })
 
+test('another server is followed too where ticks that were missed could not be read back', async () => {
+  let lost = false
+  const { ports, published } = world(1005, {
+    follow: async () => (lost ? 1005 : undefined),
+    catchUp: async () => {
+      lost = true
+      return emptyState
+    },
+  })
+  const { outcome } = await controlLoop(ports, options).tick(1005, never)
+  expect(outcome).toEqual({ kind: 'followed', at: 1005 })
+  expect(published).toEqual([])
+})
+
 test('an observation that hangs is aborted at its deadline, and the next tick goes on', async () => {
   let calls = 0
   let aborted = false
