@@ -226,6 +226,7 @@ function driverOf(policy: ScalingPolicy, fleet: Fleet, address: string): KedaDri
   })
 }
 
+/** None to zero: replicas are counted by metrics here, which do not tell none from unseen. */
 function policyText(name: string): string {
   return `apiVersion: mixscaler.dev/v1alpha1
 kind: ScalingPolicy
@@ -247,7 +248,7 @@ spec:
       scaleTarget: { kind: Deployment, name: ${name}-a100 }
       accelerator: { type: a100-80gb, count: 1 }
       cost: $3.80/h
-      replicas: { min: 0, max: 6 }
+      replicas: { min: 1, max: 6 }
       startup: ${shorter(60)}
   behavior: { hpaTolerance: 0%, stalenessBudget: ${shorter(60)}, scaleDown: { hold: ${shorter(120)} } }
 `
