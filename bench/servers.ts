@@ -226,7 +226,7 @@ function driverOf(policy: ScalingPolicy, fleet: Fleet, address: string): KedaDri
   })
 }
 
-/** None to zero: replicas are counted by metrics here, which do not tell none from unseen. */
+/** No variant may go to none: replicas are counted by metrics here, which cannot tell none from unseen. */
 function policyText(name: string): string {
   return `apiVersion: mixscaler.dev/v1alpha1
 kind: ScalingPolicy

@@ -263,13 +263,24 @@ function say(state, text) {
   freshness.textContent = text
 }
 
+/**
+ * Of another server's decision only its targets are known.
+ * @param {{ error: string, followed?: { targets: Record<string, Reading> } }} none
+ */
+function showNone({ error, followed }) {
+  say(followed === undefined ? 'stale' : 'fresh', error)
+  if (followed === undefined) return
+  const rows = Object.entries(followed.targets).map(([id, target]) => [id, figure(target, String)])
+  content.replaceChildren(element('section', '', table('Targets', ['Variant', '#Target'], rows)))
+}
+
 async function refresh() {
   try {
     const [plan, policies] = await Promise.all(
       ['/api/v1/plan', '/api/v1/policies'].map((path) => fetch(path)),
     )
     if (plan === undefined || policies === undefined) return
-    if (plan.status === 503) say('stale', (await plan.json()).error)
+    if (plan.status === 503) showNone(await plan.json())
     else if (plan.ok && policies.ok) {
       const answered = Date.parse(plan.headers.get('date') ?? '') / 1000
       show(await plan.json(), await policies.json(), Number.isNaN(answered) ? Date.now() / 1000 : answered)

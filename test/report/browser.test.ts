@@ -15,7 +15,7 @@ import { backtestHtml } from '../../src/report/html/backtestHtml.ts'
 import { livePage } from '../../src/report/html/livePage.ts'
 import { planDocument } from '../../src/report/planDocument.ts'
 import { loadEngines } from '../../src/solvers/engines.ts'
-import { type HttpServer, startHttpServer } from '../../src/telemetry/http.ts'
+import { type HttpServer, type PlanView, startHttpServer } from '../../src/telemetry/http.ts'
 import { chatAt } from '../cli/observations.ts'
 import { type Browser, type Page, startChromium } from '../stage/chromium.ts'
 import { examplePolicies, reviewed } from './reviewed.ts'
@@ -157,6 +157,7 @@ test('prints', async () => {
 describe('the served page', () => {
   let server: HttpServer
   let plan: object = {}
+  let followed: PlanView | undefined
   let failures: readonly string[] = []
 
   beforeAll(async () => {
@@ -168,7 +169,7 @@ describe('the served page', () => {
         page: { text, contentSecurityPolicy },
         metrics: async () => ({ contentType: 'text/plain', text: '' }),
         ready: () => ({ kind: 'ready' }),
-        plan: () => ({ kind: 'plan', document: plan }),
+        plan: () => followed ?? { kind: 'plan', document: plan },
         policies: () => ({ loadedAt: 0, problems: failures, warnings: [], ...policies }),
         failed: (error) => {
           throw error
@@ -229,6 +230,22 @@ describe('the served page', () => {
       'dry run KEDA is told the counts that are asked for already',
     )
     await dry.close()
+  })
+
+  test('shows what another server decided while that is told', async () => {
+    followed = {
+      kind: 'none',
+      why: 'another server decided',
+      followed: { targets: { 'chat/llama/h100': 7 } },
+    }
+    const page = await browser.open(`http://127.0.0.1:${server.port}/`, { scheme: 'light', width: 1280 })
+    const text = await page.evaluate(`new Promise((resolve) => {
+      const look = () => document.querySelector('td') ? resolve(document.body.innerText) : setTimeout(look, 20)
+      look()
+    })`)
+    followed = undefined
+    expect(text).toMatch(/another server decided[\s\S]*chat\/llama\/h100\s+7/)
+    await page.close()
   })
 
   test('shows names as text, and what is wrong with policy files', async () => {
