@@ -1,5 +1,5 @@
 // How far the capacity answer is from the simulated replica, on random engines, lengths and SLOs: the simulated p95 over
-// the SLO when running at exactly the predicted rate.  npx node bench/capacityAccuracy.ts [draws] [requests] [seed]
+// the SLO when running at exactly the predicted rate.  npx node bench/capacityAccuracy.ts [draws] [requests] [seed] [replicas]
 import { capacityOf } from '../src/core/capacity/capacity.ts'
 import type { CapacityQuestion, SizingGoal } from '../src/core/capacity/question.ts'
 import { lengthBins } from '../src/core/capacity/shape.ts'
@@ -9,10 +9,10 @@ import { constantRate, renewalArrivals } from '../src/simulation/arrivals.ts'
 import { Latencies } from '../src/simulation/latencies.ts'
 import { type DrawLengths, lognormalLengths } from '../src/simulation/lengths.ts'
 import { Random } from '../src/simulation/random.ts'
-import { Replica } from '../src/simulation/replica.ts'
+import { Replica, type ReplicaObserver } from '../src/simulation/replica.ts'
 import { timePerOutputToken } from '../src/simulation/request.ts'
 
-const [draws = 100, requests = 60_000, seed = 1] = process.argv.slice(2).map(Number)
+const [draws = 100, requests = 60_000, seed = 1, replicas = 1] = process.argv.slice(2).map(Number)
 
 interface Draw {
   readonly question: CapacityQuestion
@@ -71,7 +71,7 @@ function draw(random: Random, index: number): Draw {
       prefixHitRate: 0,
     },
     goal,
-    replicas: 1,
+    replicas,
     dispersion: 1,
     sloMargin: 0.95,
     maxLoad: 0.9,
@@ -83,27 +83,42 @@ function draw(random: Random, index: number): Draw {
 function simulated({ question, lengths, ttft, metric, gap }: Draw, requestsPerSecond: number): number {
   const firsts = new Latencies()
   const gaps = new Latencies()
-  const replica = new Replica(
-    { ...question.limits, profile: question.profile, role: 'unified', slowGapSeconds: [] },
-    {
-      iteration: (decodes, _, seconds) => metric === 'itl' && decodes > 0 && gaps.add(seconds, decodes),
-      firstToken: (one) => firsts.add(one.firstTokenAtSeconds - one.submittedAtSeconds),
-      preempted: () => undefined,
-      resumed: (seconds) => metric === 'itl' && gaps.add(seconds),
-      finished: (one) => metric === 'tpot' && one.outputTokens > 1 && gaps.add(timePerOutputToken(one)),
-    },
-    0,
-  )
-  const arrivals = renewalArrivals({
-    ...{ rate: constantRate(requestsPerSecond), lengths, seed, cv: 1, classIndex: 0 },
-    ...{ fromSeconds: 0, untilSeconds: requests / requestsPerSecond },
-  })
-  for (const request of arrivals) {
-    replica.advance(request.arrivedAtSeconds)
-    replica.submit(request, request.arrivedAtSeconds)
+  const observer: ReplicaObserver = {
+    iteration: (decodes, _, seconds) => metric === 'itl' && decodes > 0 && gaps.add(seconds, decodes),
+    firstToken: (one) => firsts.add(one.firstTokenAtSeconds - one.submittedAtSeconds),
+    preempted: () => undefined,
+    resumed: (seconds) => metric === 'itl' && gaps.add(seconds),
+    finished: (one) => metric === 'tpot' && one.outputTokens > 1 && gaps.add(timePerOutputToken(one)),
   }
-  replica.advance(Number.MAX_VALUE)
+  const settings = {
+    ...question.limits,
+    profile: question.profile,
+    role: 'unified',
+    slowGapSeconds: [],
+  } as const
+  const pool = Array.from({ length: replicas }, () => new Replica(settings, observer, 0))
+  const rate = requestsPerSecond * replicas
+  const arrivals = renewalArrivals({
+    ...{ rate: constantRate(rate), lengths, seed, cv: 1, classIndex: 0 },
+    ...{ fromSeconds: 0, untilSeconds: requests / rate },
+  })
+  let turn = 0
+  for (const request of arrivals) {
+    for (const replica of pool) replica.advance(request.arrivedAtSeconds)
+    shortestQueue(pool, turn++).submit(request, request.arrivedAtSeconds)
+  }
+  for (const replica of pool) replica.advance(Number.MAX_VALUE)
   return Math.max((firsts.quantile(0.95) ?? 0) / ttft, (gaps.quantile(0.95) ?? 0) / gap)
+}
+
+/** Ties go round. */
+function shortestQueue(pool: readonly Replica[], turn: number): Replica {
+  let best = pool[turn % pool.length] as Replica
+  for (let i = 1; i < pool.length; i++) {
+    const other = pool[(turn + i) % pool.length] as Replica
+    if (other.inSystem < best.inSystem) best = other
+  }
+  return best
 }
 
 function row(name: string, ratios: readonly number[]): string {
@@ -129,7 +144,7 @@ for (let index = 0; ratios.length < draws; index++) {
   }
 }
 console.log(
-  `simulated p95 / SLO at the predicted capacity; ${infeasible} draws were infeasible, seed ${seed}`,
+  `simulated p95 / SLO at the predicted capacity; ${infeasible} draws were infeasible, seed ${seed}, ${replicas} ${replicas === 1 ? 'replica' : 'replicas behind the shortest queue'}`,
 )
 console.log('| second bound | draws | median | p90 | max | > 1 | > 1.05 | > 1.10 |')
 console.log('|---|---|---|---|---|---|---|---|')

@@ -11,7 +11,7 @@ import { type EngineUnderTest, llama8b, llama70b, qwen14b } from './engines.ts'
 import { referencePoints } from './referencePoints.ts'
 import { conversationPrompts, exponential, type ShapeName, workloads } from './workloads.ts'
 
-const poisson = { I: 1, Ic: 1 }
+const poisson = { I: 1, Ic: 1, sharing: 1 }
 
 function at(model: ReplicaModel, requestsPerSecond: number): Latencies {
   const latencies = model.at(requestsPerSecond / 1000, poisson)

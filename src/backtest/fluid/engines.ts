@@ -100,12 +100,13 @@ export class Engines {
     const runningNow = sum(this.decoding) / replicas
     const slow = 1 - Math.exp(-seconds / Math.max(seconds, this.staySeconds))
     this.runningEach += slow * (runningNow - this.runningEach)
+    const lasting = this.equivalentLoad(work, table)
     return {
       begun,
       completed,
       waitSeconds: left > 1e-9 && began > 0 ? ((before + left) / 2 / began) * seconds : 0,
-      arriving: table.at(this.arrivalsPerSecond / replicas, pooled),
-      running: table.at(this.equivalentLoad(work, table), pooled),
+      arriving: table.arriving(this.arrivalsPerSecond / replicas, lasting, pooled),
+      running: table.running(lasting, pooled),
       gaps: this.stepMs > 0 ? (runningNow * replicas * seconds * 1000) / this.stepMs : 0,
     }
   }

@@ -39,8 +39,8 @@ export function poolingOf(question: CapacityQuestion): Pooling {
 }
 
 /**
- * Capacity is close to linear in the dispersion of arrivals, which is 1/R for R replicas: on the table of the
- * modelling notes, section 4, the line is within 1.5 % of the formula at 2, 4 and 8 replicas.
+ * Capacity is close to linear in what R replicas have left of the noise, 1/R: on the table of the modelling notes,
+ * section 4, the line is within 1.5 % of the law at 2, 4 and 8 replicas.
  */
 export function among({ alone, pooled }: Pooling, replicas: number): Capacity {
   if (alone.kind === 'infeasible' || pooled.kind === 'infeasible') return alone
@@ -68,14 +68,20 @@ export function replicaModel(question: CapacityQuestion, work: Workload): Replic
 
 /** Arrivals at one of R replicas: bursts are shared out, and single steps see no more than Poisson arrivals. */
 export function dispersionOf(dispersion: number, replicas: number): Dispersion {
-  return { I: dispersion / replicas, Ic: Math.min(1, dispersion) / replicas }
+  return { I: dispersion / replicas, Ic: Math.min(1, dispersion) / replicas, sharing: replicas }
 }
 
 /** Halvings of [0.1 %, 100 %] of the allowed rate: the answer is exact to 1/4096 of it. */
 const halvings = 12
 const lowestShare = 0.001
 
-function search(question: CapacityQuestion, work: Workload, model: ReplicaModel, replicas: number): Capacity {
+/** Of one of so many replicas, by the law itself. */
+export function search(
+  question: CapacityQuestion,
+  work: Workload,
+  model: ReplicaModel,
+  replicas: number,
+): Capacity {
   const top = model.lmax * question.maxLoad
   if (!(top > 0 && Number.isFinite(top * 1000))) {
     return { kind: 'infeasible', limitedBy: 'throughput', why: 'a request takes longer than can be computed' }

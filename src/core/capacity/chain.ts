@@ -29,7 +29,7 @@ export interface Chain {
 }
 
 /** The state k of a unified replica, before it is known how arrivals stall it. */
-interface Stage {
+export interface Stage {
   readonly k: number
   readonly mu: number
   readonly cycle: Cycle
@@ -77,6 +77,13 @@ export function solve(ladder: readonly Rung[], lambda: number, groups: number): 
   return { nodes, waiting: { probability: tail / total, rate: last.mu * (1 - q) }, meanK }
 }
 
+/** What arrivals that the slots cannot keep up with make of it for a while: all taken, and a wait as long as a stay. */
+export function outrun(stages: readonly Stage[]): Chain {
+  const { k, mu, cycle } = stages.at(-1) as Stage
+  const nodes = [{ k, n: cycle.n, probability: 1, waits: true }]
+  return { nodes, waiting: { probability: 1, rate: mu / k }, meanK: k }
+}
+
 /** The states at which the chain is evaluated: all small ones, then every eighth part further; between them, a line. */
 export function rungs(N: number): readonly number[] {
   const ks: number[] = []
@@ -87,17 +94,21 @@ export function rungs(N: number): readonly number[] {
 
 /** n(k) by three passes of n = k DC / (tau + DC): the share of its stay that a request decodes. */
 export function stages(station: Station): readonly Stage[] {
-  return rungs(station.work.N).map((k) => {
+  return rungs(station.slots).map((k) => {
     let at = cycle(station, 0.9 * k)
     for (let pass = 0; pass < 3; pass++) at = cycle(station, (k * at.DC) / (at.tau + at.DC))
     return { k, mu: k / (at.tau + at.DC), cycle: at }
   })
 }
 
-function zeta({ rho, I, work: { dec, e1, e2 } }: Station, tempering: Tempering, { n, S }: Cycle): number {
+function zeta(
+  { rho, I, sharing, work: { dec, e1, e2 } }: Station,
+  tempering: Tempering,
+  { n, S }: Cycle,
+): number {
   const al = tempering === 'local' && dec > 0 ? Math.min(10, (e1 * n) / (dec * S)) : rho / (1 - rho)
   const spread = e1 > 0 ? e2 / (e1 * e1) - 1 : 0
-  return 0.5 * (1 + I * (1 + al) ** 2 + spread * al * al)
+  return 0.5 * (I * (1 + al) ** 2 + (1 + spread * al * al) / sharing)
 }
 
 interface StateAt {

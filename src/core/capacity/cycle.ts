@@ -1,9 +1,11 @@
 // How long one iteration of a unified replica takes while n sequences decode: prompts that arrive during a step
 // are all prefilled in the next one, which makes the steps a gated M/G/1 cycle. Modelling notes, section 1 (1, 2).
 import type { Profile } from '../profile.ts'
+import { heldTokens } from './contexts.ts'
 import { gammaLaplace } from './gamma.ts'
 import { decodeStep, prefillSurcharge } from './iteration.ts'
 import { expected, type Workload } from './lengths.ts'
+import type { Dispersion } from './replica.ts'
 
 /** One replica under one load. `lambda` in requests per ms. */
 export interface Station {
@@ -15,10 +17,14 @@ export interface Station {
   /** Index of dispersion of arrivals over a residence, and over a step; 1 is Poisson. */
   readonly I: number
   readonly Ic: number
+  /** Replicas among which the router evens out what is in the system. */
+  readonly sharing: number
   /** F = E[sum of rho^j over the gaps of an answer]. */
   readonly F: number
   /** How far the KV that n sequences hold is from n m, in standard deviations. */
   readonly heavier: number
+  /** Sequences that run at once. */
+  readonly slots: number
 }
 
 export interface Cycle {
@@ -48,12 +54,13 @@ export function station(
   profile: Profile,
   work: Workload,
   lambda: number,
-  dispersion: { readonly I: number; readonly Ic: number },
+  dispersion: Dispersion,
   heavier: number,
+  slots: number,
 ): Station {
   const rho = lambda * work.e1
   const F = expected(work.answers, (d) => decaySum(rho, d))
-  return { profile, work, lambda, rho, ...dispersion, F, heavier }
+  return { profile, work, lambda, rho, ...dispersion, F, heavier, slots }
 }
 
 /** rho + rho^2 + ... + rho^d. */
@@ -64,8 +71,7 @@ export function decaySum(rho: number, d: number): number {
 export function cycle(station: Station, n: number): Cycle {
   const { profile, work, lambda, rho } = station
   const { e1, e2, dec } = work
-  const held = n * work.m + station.heavier * Math.sqrt(n * work.varContext)
-  const S = decodeStep(profile, n, Math.max(0, held))
+  const S = decodeStep(profile, n, heldTokens(work, n, station.heavier))
   const dl = prefillSurcharge(profile, n, work.touch)
   const batchVariance = promptVariance(station)
   const quiet = Math.exp(-lambda * S)

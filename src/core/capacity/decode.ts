@@ -28,8 +28,8 @@ export function decodeReplica(profile: Profile, work: Workload): ReplicaModel {
   const lmax = mu(N)
   return {
     lmax,
-    at: (lambda, { I }) => {
-      const ladder = rungs(N).map((k) => ({ k, n: k, mu: mu(k), zeta: (1 + I) / 2 }))
+    at: (lambda, { I, sharing }) => {
+      const ladder = rungs(N).map((k) => ({ k, n: k, mu: mu(k), zeta: (1 / sharing + I) / 2 }))
       const solved = solve(ladder, lambda, groups)
       if (solved === undefined) return undefined
       return {

@@ -32,6 +32,8 @@ export interface Workload {
   readonly dec: number
   readonly m: number
   readonly varContext: number
+  /** For how many steps of its replica a deviation of what its sequences hold lasts. */
+  readonly contextSteps: number
   /** Prompt tokens to compute per request. */
   readonly promptTokens: number
   /** Share of the untouched experts that a prompt touches. */
@@ -40,6 +42,9 @@ export interface Workload {
   readonly fullStep: number
   readonly N: number
   readonly slots: 'kvCache' | 'maxNumSeqs'
+  /** What N is made of: the engine's own limits. */
+  readonly kvTokens: number
+  readonly maxNumSeqs: number
 }
 
 export function workload(profile: Profile, limits: ReplicaLimits, shape: Shape): Workload {
@@ -73,11 +78,14 @@ export function workload(profile: Profile, limits: ReplicaLimits, shape: Shape):
     dec,
     m,
     varContext: context.variance,
+    contextSteps: context.steps,
     promptTokens: expectedTokens(shape.promptTokens, computed),
     touch: expectedTokens(shape.promptTokens, (tokens) => expertTouch(profile, computed(tokens))),
     fullStep,
     N: Math.floor(Math.min(limits.maxNumSeqs, kvSlots, mostSequences)),
     slots: kvSlots < limits.maxNumSeqs ? 'kvCache' : 'maxNumSeqs',
+    kvTokens: limits.kvTokens,
+    maxNumSeqs: Math.min(limits.maxNumSeqs, mostSequences),
   }
 }
 
@@ -98,18 +106,26 @@ function wholeGaps({ tokens, weight }: LengthBin): readonly Node[] {
 /** From here on a mean over gaps hardly feels half a gap more or less. */
 const manyGaps = 8
 
-/** Context of a running sequence, each of its decode steps counted once: prompt plus tokens so far. */
-function contextMoments(
-  shape: Shape,
-  answers: readonly Node[],
-  dec: number,
-): { readonly mean: number; readonly variance: number } {
+interface ContextMoments {
+  readonly mean: number
+  readonly variance: number
+  readonly steps: number
+}
+
+/**
+ * Context of a running sequence, each of its decode steps counted once: prompt p plus tokens so far. What a sequence holds
+ * above the mean m, summed over its d steps, is D = (p - m) d + d^2 / 2: shot noise of such pulses has the correlation time
+ * E[D^2] / (2 dec variance).
+ */
+function contextMoments(shape: Shape, answers: readonly Node[], dec: number): ContextMoments {
   const prompt = expectedTokens(shape.promptTokens, (tokens) => tokens)
   const promptVariance = expectedTokens(shape.promptTokens, (tokens) => (tokens - prompt) ** 2)
-  if (!(dec > 0)) return { mean: prompt, variance: promptVariance }
+  if (!(dec > 0)) return { mean: prompt, variance: promptVariance, steps: 1 }
   const age = expected(answers, (d) => (d * (d + 1)) / 2) / dec
   const ageSquared = expected(answers, (d) => (d * (d + 1) * (2 * d + 1)) / 6) / dec
-  return { mean: prompt + age, variance: promptVariance + Math.max(0, ageSquared - age * age) }
+  const variance = promptVariance + Math.max(0, ageSquared - age * age)
+  const squares = expected(answers, (d) => d * d * (promptVariance + (d / 2 - age) ** 2))
+  return { mean: prompt + age, variance, steps: variance > 0 ? squares / (2 * dec * variance) : dec }
 }
 
 export function expected(nodes: readonly Node[], of: (value: number) => number): number {

@@ -15,7 +15,7 @@ export function prefillReplica(profile: Profile, work: Workload, maxNumBatchedTo
     lmax,
     at: (lambda, dispersion) => {
       if (!(lambda < lmax) || lambda * work.e1 >= 0.999) return undefined
-      const under = station(profile, work, lambda, dispersion, 0)
+      const under = station(profile, work, lambda, dispersion, 0, work.N)
       const wait = batchWait(under, base)
       const ttft = ttftPieces(under, base, wait)
       const meanStay =

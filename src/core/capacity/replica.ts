@@ -9,6 +9,8 @@ export const metrics: readonly Metric[] = ['ttft', 'itl', 'tpot']
 export interface Dispersion {
   readonly I: number
   readonly Ic: number
+  /** Replicas among which a load-aware router evens out what is in the system. */
+  readonly sharing: number
 }
 
 export interface Latencies {

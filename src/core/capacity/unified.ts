@@ -1,7 +1,8 @@
 // A replica that prefills and decodes, with chunked prefill: formula G of the modelling notes, section 1. Its
 // saturation rate is the closed form there: the work of a request, plus its share of what every step costs anyway.
 import type { Profile } from '../profile.ts'
-import { type Chain, chain, stages, type Tempering } from './chain.ts'
+import { type Chain, chain, outrun, stages, type Tempering } from './chain.ts'
+import { type ContextLevel, followed, slotsAt, threeLevels } from './contexts.ts'
 import { type Station, station } from './cycle.ts'
 import { decodeStep, prefillSurcharge } from './iteration.ts'
 import { itlMixture } from './itl.ts'
@@ -10,19 +11,6 @@ import type { Mixture, Piece } from './mixture.ts'
 import type { Latencies, Metric, ReplicaModel } from './replica.ts'
 import { tpotMixture } from './tpot.ts'
 import { ttftMixture } from './ttft.ts'
-
-/** What the sequences hold together, in standard deviations from its mean: it lasts as long as they stay. */
-interface ContextLevel {
-  readonly heavier: number
-  readonly weight: number
-}
-
-/** A normal spread as three levels (Gauss-Hermite): right up to its fifth moment. */
-const threeLevels: readonly ContextLevel[] = [
-  { heavier: -Math.sqrt(3), weight: 1 / 6 },
-  { heavier: 0, weight: 2 / 3 },
-  { heavier: Math.sqrt(3), weight: 1 / 6 },
-]
 
 /**
  * Local tempering overrates how many requests are in a replica of long prompts and short answers several times over:
@@ -48,14 +36,17 @@ export function unifiedReplica(
     lmax,
     at: (lambda, dispersion) => {
       if (!(lambda < lmax) || lambda * work.e1 >= 0.999) return undefined
+      const at = (heavier: number, slots: number): Station =>
+        station(profile, work, lambda, dispersion, heavier, slots)
+      const share = followed(stages(at(0, slotsAt(work, 0))), lambda, work) / Math.sqrt(dispersion.sharing)
       const levels: Level[] = []
       for (const { heavier, weight } of contexts) {
-        const under = station(profile, work, lambda, dispersion, heavier)
+        const slots = slotsAt(work, heavier)
+        const under = at(share * heavier, slots)
         const states = stages(under)
-        const global = chain(under, states, 'global', groups)
-        const local = chain(under, states, 'local', groups)
-        if (global === undefined || local === undefined) return undefined
-        levels.push({ weight, station: under, chains: { global, local } })
+        const solved = (how: Tempering): Chain => chain(under, states, how, groups) ?? outrun(states)
+        const chains = { global: solved('global'), local: solved('local') }
+        levels.push({ weight, station: at(heavier, slots), chains })
       }
       return latenciesOver(levels, tempering)
     },

@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest'
+import { capacityOf } from '../../src/core/capacity/capacity.ts'
+import type { CapacityQuestion } from '../../src/core/capacity/question.ts'
+import { constantRate, renewalArrivals } from '../../src/simulation/arrivals.ts'
+import { lognormalLengths } from '../../src/simulation/lengths.ts'
+import { Random } from '../../src/simulation/random.ts'
+import { Replica } from '../../src/simulation/replica.ts'
+import { llama8b } from './engines.ts'
+import { chat, rate } from './questions.ts'
+
+/** Long answers of widely spread lengths: what runs out is the KV cache. */
+const lengths = lognormalLengths(900, 1500, 1)
+
+function points(of: 'promptTokens' | 'outputTokens'): CapacityQuestion['shape']['promptTokens'] {
+  const random = new Random(1, 1)
+  const sorted = Float64Array.from({ length: 120_000 }, () => lengths(random)[of]).sort()
+  return Array.from({ length: 240 }, (_, i) => ({
+    tokens: sorted.subarray(500 * i, 500 * (i + 1)).reduce((sum, tokens) => sum + tokens / 500, 0),
+    weight: 1 / 240,
+  }))
+}
+
+const seconds = 2
+const question: CapacityQuestion = {
+  ...chat,
+  ...llama8b,
+  limits: { ...llama8b.limits, kvTokens: 250_000 },
+  shape: { promptTokens: points('promptTokens'), outputTokens: points('outputTokens'), prefixHitRate: 0 },
+  goal: { kind: 'interactive', ttft: { percentile: 0.99, seconds } },
+}
+
+/** Share of first tokens that come too late, of so many replicas behind the shortest queue. */
+function late(requestsPerSecond: number, replicas: number): number {
+  const hours = 3
+  let [all, tooLate] = [0, 0]
+  const pool = Array.from(
+    { length: replicas },
+    () =>
+      new Replica(
+        { ...question.limits, profile: question.profile, role: 'unified', slowGapSeconds: [] },
+        {
+          iteration: () => undefined,
+          firstToken: ({ request, firstTokenAtSeconds }) => {
+            if (request.arrivedAtSeconds < 1800) return
+            all++
+            if (firstTokenAtSeconds - request.arrivedAtSeconds > seconds) tooLate++
+          },
+          preempted: () => undefined,
+          resumed: () => undefined,
+          finished: () => undefined,
+        },
+        0,
+      ),
+  )
+  const arrivals = renewalArrivals({
+    ...{ rate: constantRate(requestsPerSecond * replicas), lengths, seed: 2, cv: 1, classIndex: 0 },
+    ...{ fromSeconds: 0, untilSeconds: hours * 3600 },
+  })
+  for (const request of arrivals) {
+    for (const replica of pool) replica.advance(request.arrivedAtSeconds)
+    const shortest = pool.reduce((best, other) => (other.inSystem < best.inSystem ? other : best))
+    shortest.submit(request, request.arrivedAtSeconds)
+  }
+  for (const replica of pool) replica.advance(Number.MAX_VALUE)
+  return tooLate / all
+}
+
+describe('a replica whose KV cache runs out', () => {
+  it.each([
+    { replicas: 1, above: 1.15 },
+    { replicas: 8, above: 1.08 },
+  ])('among $replicas keeps its p99 of TTFT at its capacity, and no longer at $above times as much', ({
+    replicas,
+    above,
+  }) => {
+    const capacity = capacityOf({ ...question, replicas })
+    expect(capacity).toMatchObject({ kind: 'feasible', limitedBy: 'kvCache' })
+    expect(late(rate(capacity), replicas)).toBeLessThan(0.01)
+    expect(late(above * rate(capacity), replicas)).toBeGreaterThan(0.01)
+  })
+})
