@@ -29,9 +29,8 @@ const question: CapacityQuestion = {
   goal: { kind: 'interactive', ttft: { percentile: 0.99, seconds } },
 }
 
-/** Share of first tokens that come too late, of so many replicas behind the shortest queue. */
-function late(requestsPerSecond: number, replicas: number): number {
-  const hours = 3
+/** Share of first tokens that come too late, of so many replicas behind the shortest queue, over some twelve hours. */
+function late(requestsPerSecond: number, replicas: number, seed: number): number {
   let [all, tooLate] = [0, 0]
   const pool = Array.from(
     { length: replicas },
@@ -53,8 +52,8 @@ function late(requestsPerSecond: number, replicas: number): number {
       ),
   )
   const arrivals = renewalArrivals({
-    ...{ rate: constantRate(requestsPerSecond * replicas), lengths, seed: 2, cv: 1, classIndex: 0 },
-    ...{ fromSeconds: 0, untilSeconds: hours * 3600 },
+    ...{ rate: constantRate(requestsPerSecond * replicas), lengths, seed, cv: 1, classIndex: 0 },
+    ...{ fromSeconds: 0, untilSeconds: 43_200 },
   })
   for (const request of arrivals) {
     for (const replica of pool) replica.advance(request.arrivedAtSeconds)
@@ -65,17 +64,23 @@ function late(requestsPerSecond: number, replicas: number): number {
   return tooLate / all
 }
 
+/** Spells of long answers make hours differ. */
+function lateOnAverage(requestsPerSecond: number, replicas: number, seeds: readonly number[]): number {
+  return seeds.reduce((sum, seed) => sum + late(requestsPerSecond, replicas, seed) / seeds.length, 0)
+}
+
 describe('a replica whose KV cache runs out', () => {
   it.each([
-    { replicas: 1, above: 1.15 },
-    { replicas: 8, above: 1.08 },
-  ])('among $replicas keeps its p99 of TTFT at its capacity, and no longer at $above times as much', ({
+    { replicas: 1, above: 1.08, seeds: [1, 2, 3, 4, 5, 6, 7, 8] },
+    { replicas: 8, above: 1.08, seeds: [1] },
+  ])('among $replicas is late with hardly more than one in a hundred at its capacity, with more at $above times as much', ({
     replicas,
     above,
+    seeds,
   }) => {
     const capacity = capacityOf({ ...question, replicas })
     expect(capacity).toMatchObject({ kind: 'feasible', limitedBy: 'kvCache' })
-    expect(late(rate(capacity), replicas)).toBeLessThan(0.01)
-    expect(late(above * rate(capacity), replicas)).toBeGreaterThan(0.01)
+    expect(lateOnAverage(rate(capacity), replicas, seeds)).toBeLessThan(0.012)
+    expect(lateOnAverage(above * rate(capacity), replicas, seeds)).toBeGreaterThan(0.015)
   })
 })
