@@ -4,12 +4,14 @@ import { describe, expect, test } from 'vitest'
 import { rateInside } from '../../src/backtest/traffic/insideWindows.ts'
 import { instantOf } from '../../src/backtest/traffic/instants.ts'
 import { lengthPoints, meanOf } from '../../src/backtest/traffic/lengthPoints.ts'
+import { lengthsInside } from '../../src/backtest/traffic/lengthsInside.ts'
 import { readRates } from '../../src/backtest/traffic/readRates.ts'
 import { readTrace } from '../../src/backtest/traffic/readTrace.ts'
 import { requestsOf } from '../../src/backtest/traffic/requests.ts'
 import { stepsOf } from '../../src/backtest/traffic/steps.ts'
 import { TraceError } from '../../src/backtest/traffic/traceError.ts'
-import type { Traffic, TrafficSource } from '../../src/backtest/traffic/traffic.ts'
+import type { Inside, Traffic, TrafficSource } from '../../src/backtest/traffic/traffic.ts'
+import { Random } from '../../src/simulation/random.ts'
 import type { Request } from '../../src/simulation/request.ts'
 import { steady } from './sites.ts'
 
@@ -275,6 +277,39 @@ describe('a rate series', () => {
     expect(bridge(1234)).toBe(rateInside(windows, 'bridge', 3)(1234))
     expect(bridge(1234)).not.toBe(rateInside(windows, 'bridge', 4)(1234))
     expect([bridge(-1), bridge(3600), step(3600)]).toEqual([0, 0, 0])
+  })
+
+  test('does not jump from window to window more than inside of one', () => {
+    const random = new Random(5, 1)
+    const rates = Array.from({ length: 60 }, () => 100 * Math.exp(0.2 * random.normal()))
+    const { windows } = series([header, ...rates.map((rate, i) => window(600 * i, rate))].join('\n'))
+    const bridge = rateInside(windows, 'bridge', 3)
+    const rms = (steps: readonly number[]): number =>
+      Math.sqrt(
+        steps.reduce((sum, at) => sum + Math.log(bridge(15 * at + 1) / bridge(15 * at - 14)) ** 2, 0) /
+          steps.length,
+      )
+    const steps = Array.from({ length: 40 * 60 - 1 }, (_, i) => i + 1)
+    const [edges, inside] = [steps.filter((at) => at % 40 === 0), steps.filter((at) => at % 40 !== 0)]
+    expect(rms(edges)).toBeLessThan(1.3 * rms(inside))
+  })
+
+  test('has lengths that drift from window to window, or are those of the window', () => {
+    const [first, second] = [window(0, 1), window(600, 1).replace('355.3,77', '710.6,154')]
+    const { windows } = series([header, first, second].join('\n'))
+    const prompts = (inside: Inside): readonly number[] =>
+      [10, 310, 460, 610, 760, 1190].map((at) => {
+        const lengths = lengthsInside(windows, inside)(at)
+        return Math.round(meanOf(lengths?.promptTokens ?? []))
+      })
+    const [low, high] = [prompts('step')[0] as number, prompts('step').at(-1) as number]
+    expect(high).toBeGreaterThan(low)
+    expect(prompts('step')).toEqual([low, low, low, high, high, high])
+    const drift = prompts('bridge')
+    expect([drift[0], drift.at(-1)]).toEqual([low, high])
+    expect([...drift].sort((x, y) => x - y)).toEqual(drift)
+    expect(new Set(drift).size).toBeGreaterThan(4)
+    expect(lengthsInside(windows, 'bridge')(1200)).toBeUndefined()
   })
 })
 

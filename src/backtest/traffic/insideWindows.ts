@@ -1,6 +1,6 @@
 // How a rate moves inside windows of which only the mean is known. `step`: not at all, and jumps between them. `bridge`:
 // from centre to centre in the logarithm, with a Brownian bridge as rough as the windows are among each other, brought
-// to each window's mean. Method and check on recorded requests: docs/MODEL.md, "Traffic inside windows".
+// to each window's mean without a jump. Method and check on recorded requests: docs/MODEL.md, "Traffic inside windows".
 import type { RateCurve } from '../../simulation/arrivals.ts'
 import { Random } from '../../simulation/random.ts'
 import type { Inside, RateWindow } from './traffic.ts'
@@ -49,12 +49,42 @@ function bridged(windows: readonly RateWindow[], seed: number): RateCurve {
         rates[at] = Math.exp(log + part * (next - log) + (walk[i] ?? 0) - part * end)
     }
   }
-  for (const [index, { requestsPerSecond }] of windows.entries()) {
-    const own = rates.subarray(index * points, (index + 1) * points)
-    const mean = own.reduce((sum, rate) => sum + rate, 0) / points
-    for (let i = 0; i < points; i++) own[i] = ((own[i] ?? 0) * requestsPerSecond) / mean
-  }
+  bringToMeans(rates, windows, points)
   return (at) => rates[Math.floor(((at - first.fromSeconds) / width) * points)] ?? 0
+}
+
+/** Rounds after which the means are met, but for windows beside others of a thousandth of their rate. */
+const rounds = 12
+
+/**
+ * Multiplies by a curve, straight in the logarithm from centre to centre, whose values there are raised until windows have
+ * their means: a factor for each window would be a jump at each edge. What is left is such a factor.
+ */
+function bringToMeans(rates: Float64Array, windows: readonly RateWindow[], points: number): void {
+  const means = (): number[] =>
+    windows.map((_, index) => {
+      const own = rates.subarray(index * points, (index + 1) * points)
+      return own.reduce((sum, rate) => sum + rate, 0) / points
+    })
+  const missing = (): number[] =>
+    means().map((mean, index) => Math.max(lowestRate, windows[index]?.requestsPerSecond ?? 0) / mean)
+  for (let round = 0; round < rounds; round++) {
+    const raise = missing().map(Math.log)
+    for (let i = 0; i < rates.length; i++) {
+      const place = (i + 0.5) / points - 0.5
+      const from = Math.floor(place)
+      const [left, right] = [
+        raise[Math.max(0, from)] ?? 0,
+        raise[Math.min(windows.length - 1, from + 1)] ?? 0,
+      ]
+      rates[i] = (rates[i] ?? 0) * Math.exp(left + (place - from) * (right - left))
+    }
+  }
+  const left = means()
+  for (let i = 0; i < rates.length; i++) {
+    const index = Math.floor(i / points)
+    rates[i] = ((rates[i] ?? 0) * (windows[index]?.requestsPerSecond ?? 0)) / (left[index] ?? 1)
+  }
 }
 
 /** Of the logarithm from window to window; windows without traffic are no change of traffic. */

@@ -3,9 +3,10 @@ import { mergeArrivals, renewalArrivals, type TracedRequest } from '../../simula
 import { Random } from '../../simulation/random.ts'
 import type { Request } from '../../simulation/request.ts'
 import { TimeOrder } from '../../simulation/timeOrder.ts'
-import { rateInside, windowAt } from './insideWindows.ts'
+import { rateInside } from './insideWindows.ts'
 import { drawLength } from './lengthPoints.ts'
-import type { ClassTraffic, RateWindow, Traffic } from './traffic.ts'
+import { lengthsInside } from './lengthsInside.ts'
+import type { ClassTraffic, RateSource, Traffic } from './traffic.ts'
 
 /** Copies of a request come up to this much earlier or later: other users, in the same minute. */
 const jitterSeconds = 30
@@ -24,13 +25,7 @@ export function requestsFrom(traffic: ClassTraffic, untilSeconds: number, seed: 
     case 'requests':
       return recorded(copied(source.open(), scale, seed), classIndex, shiftSeconds, untilSeconds)
     case 'rates':
-      return drawn(
-        traffic,
-        source.windows,
-        rateInside(source.windows, source.inside, seed),
-        untilSeconds,
-        seed,
-      )
+      return drawn(traffic, source, rateInside(source.windows, source.inside, seed), untilSeconds, seed)
   }
 }
 
@@ -71,11 +66,12 @@ function* copied(requests: Iterator<TracedRequest>, scale: number, seed: number)
 
 function drawn(
   { scale, shiftSeconds, classIndex }: ClassTraffic,
-  windows: readonly RateWindow[],
+  { windows, inside }: RateSource,
   rate: (at: number) => number,
   untilSeconds: number,
   seed: number,
 ): Iterator<Request> {
+  const lengthsAt = lengthsInside(windows, inside)
   const fromSeconds = Math.max(0, shiftSeconds)
   const end = (windows.at(-1)?.untilSeconds ?? 0) + shiftSeconds
   let now = fromSeconds
@@ -85,10 +81,10 @@ function drawn(
       return scale * rate(at - shiftSeconds)
     },
     lengths: (random) => {
-      const window = windowAt(windows, now - shiftSeconds)
+      const lengths = lengthsAt(now - shiftSeconds)
       return {
-        promptTokens: drawLength(window?.promptTokens ?? [], random),
-        outputTokens: drawLength(window?.outputTokens ?? [], random),
+        promptTokens: drawLength(lengths?.promptTokens ?? [], random),
+        outputTokens: drawLength(lengths?.outputTokens ?? [], random),
       }
     },
     seed,

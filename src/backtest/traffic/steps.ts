@@ -5,8 +5,9 @@ import { Random } from '../../simulation/random.ts'
 import type { Request } from '../../simulation/request.ts'
 import { rateInside, windowAt } from './insideWindows.ts'
 import { pointsFrom } from './lengthPoints.ts'
+import { lengthsInside } from './lengthsInside.ts'
 import { requestsFrom } from './requests.ts'
-import type { ClassTraffic, RateWindow, Traffic } from './traffic.ts'
+import type { ClassTraffic, RateSource, Traffic } from './traffic.ts'
 
 export interface Arriving {
   /** In this step; not a whole number where it comes from rates. */
@@ -41,7 +42,7 @@ function stepsFrom(
     case 'requests':
       return counted(requestsFrom(traffic, untilSeconds, seed), stepSeconds)
     case 'rates':
-      return summed(traffic, source.windows, rateInside(source.windows, source.inside, seed), {
+      return summed(traffic, source, rateInside(source.windows, source.inside, seed), {
         untilSeconds,
         stepSeconds,
         seed,
@@ -98,23 +99,25 @@ interface Grid {
 
 function* summed(
   { scale, shiftSeconds }: ClassTraffic,
-  windows: readonly RateWindow[],
+  { windows, inside }: RateSource,
   rate: (at: number) => number,
   { untilSeconds, stepSeconds, seed }: Grid,
 ): Generator<Arriving> {
   const random = new Random(seed, 23)
-  let window: RateWindow | undefined
+  const lengthsAt = lengthsInside(windows, inside)
+  let lengths: ReturnType<typeof lengthsAt>
   let shape = nothing
   for (let step = 0; ; step++) {
     const at = (step + 0.5) * stepSeconds
     const own = at - shiftSeconds
     const now = at < untilSeconds ? windowAt(windows, own) : undefined
+    const drawn = at < untilSeconds ? lengthsAt(own) : undefined
     if (
-      now !== undefined &&
-      (now.promptTokens !== window?.promptTokens || now.outputTokens !== window.outputTokens)
+      drawn !== undefined &&
+      (drawn.promptTokens !== lengths?.promptTokens || drawn.outputTokens !== lengths.outputTokens)
     )
-      shape = { promptTokens: now.promptTokens, outputTokens: now.outputTokens, prefixHitRate: 0 }
-    window = now
+      shape = { promptTokens: drawn.promptTokens, outputTokens: drawn.outputTokens, prefixHitRate: 0 }
+    lengths = drawn
     const mean = now === undefined ? 0 : scale * rate(own) * stepSeconds
     yield { requests: noisy(mean, (now?.cv ?? 1) ** 2, random), shape }
   }

@@ -22,11 +22,16 @@ export interface ClassTraffic {
 
 export type TrafficSource =
   /** In order of time, which begins at 0. `open` begins anew each time. */
-  | { readonly kind: 'requests'; readonly open: () => Iterator<TracedRequest> }
-  /** In order of time, without holes. */
-  | { readonly kind: 'rates'; readonly windows: readonly RateWindow[]; readonly inside: Inside }
+  { readonly kind: 'requests'; readonly open: () => Iterator<TracedRequest> } | RateSource
 
-/** How a rate that is only known per window moves inside it (docs/BACKTEST.md). */
+export interface RateSource {
+  readonly kind: 'rates'
+  /** In order of time, without holes. */
+  readonly windows: readonly RateWindow[]
+  readonly inside: Inside
+}
+
+/** How rates and lengths that are only known per window move inside it (docs/BACKTEST.md). */
 export type Inside = 'bridge' | 'step'
 
 export interface RateWindow {
