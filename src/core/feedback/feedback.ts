@@ -14,7 +14,7 @@ export interface HeadroomMemory {
   readonly verdict: Verdict
 }
 
-/** What the last minute was taken for. Only `kept`, `tooFew` and `orderedLate` teach anything. */
+/** What the last minute was taken for. Only `kept` and `tooFew` teach anything. */
 export type Verdict =
   /** No more requests broke their SLO than may, on busy engines. */
   | 'kept'
@@ -22,7 +22,7 @@ export type Verdict =
   | 'quiet'
   /** More did, although the plan's replicas were ready: a plan needs more than the model says. */
   | 'tooFew'
-  /** More did, while what the plan asks for was still starting: it was ordered too late, or too little of it. */
+  /** More did, while what the plan asks for was still starting: demand came sooner than was forecast, which no headroom mends. */
   | 'orderedLate'
   /** More did, and what the plan asks for does not come: it waits for GPUs, or may not be had. */
   | 'notReady'
@@ -49,12 +49,9 @@ export interface HeadroomInput {
 const gain = 0.04
 
 /** Aims at this part of the requests that may break their SLO. What jumps took of it within a day is no longer there to spend. */
-const aim = 0.7
+const aim = 0.5
 const leastAim = 0.15
 const lostSeconds = 86_400
-
-/** Of what was ready: where a plan asks for so much, no headroom would have covered the jump, and it teaches nothing. */
-const hopeless = 2
 
 const lowestHeadroom = -0.35
 const highestHeadroom = 0.6
@@ -92,12 +89,12 @@ export function advance(
   const faded = before.learnt * Math.exp(-seconds / leakSeconds)
   if (isMissing(input.kept)) return { ...before, at, learnt: bounded(faded, input.base), verdict }
   const { broken, allowed } = input.kept
-  const reached = verdict === 'orderedLate' ? preventable(asked) : 1
-  const lost = meanOf(before.lost, ((1 - reached) * broken) / allowed, counted / lostSeconds)
+  const missed = verdict === 'orderedLate' ? broken / allowed : 0
+  const lost = meanOf(before.lost, missed, counted / lostSeconds)
   if (!teaches(verdict)) return { ...before, at, learnt: bounded(faded, input.base), lost, verdict }
   const spent = meanOf(before.spent, broken / allowed, counted / recentSeconds)
   const perMinute = gain * (broken - aimed * allowed) - (spent < littleSpent ? giveBack : 0)
-  const learnt = bounded(faded + (counted / 60) * reached * perMinute, input.base)
+  const learnt = bounded(faded + (counted / 60) * perMinute, input.base)
   return { at, learnt, spent, lost, verdict }
 }
 
@@ -112,16 +109,7 @@ function askedOf({ load, base }: HeadroomInput, learnt: number): Reading {
 }
 
 function teaches(verdict: Verdict): boolean {
-  return verdict === 'kept' || verdict === 'tooFew' || verdict === 'orderedLate'
-}
-
-/**
- * 0..1, where more is asked for than is ready: how much of it headroom could have covered. A jump finds any headroom too
- * small; more of it would be paid for all day, and the next jump would break the SLO all the same.
- */
-function preventable(asked: Reading): number {
-  if (isMissing(asked)) return 1
-  return Math.max(0, 1 - (asked - 1) / (hopeless - 1))
+  return verdict === 'kept' || verdict === 'tooFew'
 }
 
 /** A decaying mean with one more value, over `step` of its time constant. */
