@@ -90,7 +90,7 @@ describe('--sweep', () => {
       VALUE     $/H  h100-tp4  h100 GPUS  SHORT/S  LIMITED BY
       1x      62.00         5         20     0.00  ITL
       2x     124.00        10         40     0.00  ITL
-      3x     148.80        12         48     6.54  max of h100-tp4, ITL
+      3x     148.80        12         48     6.43  max of h100-tp4, ITL
       "
     `)
   })
