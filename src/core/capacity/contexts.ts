@@ -16,12 +16,7 @@ export const threeLevels: readonly ContextLevel[] = [
   { heavier: Math.sqrt(3), weight: 1 / 6 },
 ]
 
-/** Tokens that n sequences hold. */
-export function heldTokens({ m, varContext }: Workload, n: number, heavier: number): number {
-  return Math.max(0, n * m + heavier * Math.sqrt(n * varContext))
-}
-
-/** Sequences that run at once: the most whose `heldTokens` fit into the cache. */
+/** Sequences that run at once: the most that hold no more than the cache (`heldTokens` of cycle.ts, solved for n). */
 export function slotsAt({ m, varContext, kvTokens, maxNumSeqs }: Workload, heavier: number): number {
   const half = (heavier * Math.sqrt(varContext)) / (2 * m)
   const root = Math.sqrt(half * half + kvTokens / m) - half

@@ -1,7 +1,6 @@
 // How long one iteration of a unified replica takes while n sequences decode: prompts that arrive during a step
 // are all prefilled in the next one, which makes the steps a gated M/G/1 cycle. Modelling notes, section 1 (1, 2).
 import type { Profile } from '../profile.ts'
-import { heldTokens } from './contexts.ts'
 import { gammaLaplace } from './gamma.ts'
 import { decodeStep, prefillSurcharge } from './iteration.ts'
 import { expected, type Workload } from './lengths.ts'
@@ -61,6 +60,11 @@ export function station(
   const rho = lambda * work.e1
   const F = expected(work.answers, (d) => decaySum(rho, d))
   return { profile, work, lambda, rho, ...dispersion, F, heavier, slots }
+}
+
+/** Tokens that n sequences hold together. */
+function heldTokens({ m, varContext }: Workload, n: number, heavier: number): number {
+  return Math.max(0, n * m + heavier * Math.sqrt(n * varContext))
 }
 
 /** rho + rho^2 + ... + rho^d. */
