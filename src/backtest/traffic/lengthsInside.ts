@@ -6,8 +6,8 @@ import type { Inside, RateWindow } from './traffic.ts'
 
 type Lengths = Pick<RateWindow, 'promptTokens' | 'outputTokens'>
 
-/** Levels from centre to centre: every other shape has to be worked out by whoever serves it. */
-const levels = 4
+/** A level lasts about so long: every other shape has to be worked out by whoever serves it. */
+const levelSeconds = 150
 
 /** Undefined outside the windows. The same object for as long as lengths stay the same. */
 export function lengthsInside(
@@ -17,19 +17,18 @@ export function lengthsInside(
   const [first] = windows
   if (inside === 'step' || first === undefined) return (at) => windowAt(windows, at)
   const width = first.untilSeconds - first.fromSeconds
-  const known = new Map<number, Lengths>()
+  const levels = Math.max(1, Math.round(width / levelSeconds))
+  let last: { readonly level: number; readonly lengths: Lengths } | undefined
   return (at) => {
     const own = windowAt(windows, at)
     if (own === undefined) return undefined
     const level = Math.floor(((at - first.fromSeconds) / width - 0.5) * levels)
-    const found = known.get(level)
-    if (found !== undefined) return found
+    if (last?.level === level) return last.lengths
     const index = Math.floor(level / levels)
     const from = windows[Math.max(0, index)] ?? own
     const to = windows[Math.min(windows.length - 1, index + 1)] ?? own
-    const made = between(from, to, level / levels - index + 0.5 / levels)
-    known.set(level, made)
-    return made
+    last = { level, lengths: between(from, to, (level + 0.5) / levels - index) }
+    return last.lengths
   }
 }
 
