@@ -29,10 +29,8 @@ export function slotsAt({ m, varContext, kvTokens, maxNumSeqs }: Workload, heavi
  * variance e T / (e T + stay) come through: a first-order lag driven by exponentially correlated noise.
  */
 export function followed(stages: readonly Stage[], lambda: number, { dec, contextSteps }: Workload): number {
-  const above = Math.max(
-    1,
-    stages.findIndex(({ mu }) => mu >= lambda),
-  )
+  const keepingUp = stages.findIndex(({ mu }) => mu >= lambda)
+  const above = keepingUp < 0 ? stages.length - 1 : Math.max(1, keepingUp)
   const [from, to] = [stages[above - 1], stages[above]]
   if (from === undefined || to === undefined || !(dec > 0)) return 1
   const elasticity = Math.min(1, Math.max(0, Math.log(to.mu / from.mu) / Math.log(to.k / from.k)))
