@@ -282,3 +282,19 @@ test('the fluid plant attains what the request-level one attains, from an easy l
     expect(Math.abs(fluid - request), `${rate} req/s: ${fluid} against ${request}`).toBeLessThan(0.05)
   }
 })
+
+test.each([
+  'request',
+  'fluid',
+] as const)('the %s plant keeps its SLO up to the KV cache’s end, and not beyond', (fidelity) => {
+  const attained = (rate: number): number => {
+    const plant = plantFor(siteFor(oneVariant()), {
+      ...{ fidelity, initial: { [h100]: 6 }, stepSeconds: 5 },
+      traffic: steady([rate], 7200, { prompt: 2000, output: 1500 }),
+    })
+    plant.advance(10_800)
+    return shareGood(plant)
+  }
+  expect(attained(12)).toBeGreaterThan(0.99)
+  expect(attained(14)).toBeLessThan(0.9)
+})

@@ -123,10 +123,20 @@ export function siteFor(policies: PolicySet, startupSigma = 0): Site {
   return siteOf(policies, { startupSigma, modelError: 0 })
 }
 
-/** Requests per second by class index, conversation lengths, Poisson. */
-export function steady(rates: readonly number[], untilSeconds: number): Traffic {
-  const promptTokens = lengthPoints({ mean: 1150 })
-  const outputTokens = lengthPoints({ mean: 210 })
+/** Mean tokens. */
+interface MeanLengths {
+  readonly prompt: number
+  readonly output: number
+}
+
+/** Requests per second by class index, Poisson; of conversations, where nothing else is said. */
+export function steady(
+  rates: readonly number[],
+  untilSeconds: number,
+  { prompt, output }: MeanLengths = { prompt: 1150, output: 210 },
+): Traffic {
+  const promptTokens = lengthPoints({ mean: prompt })
+  const outputTokens = lengthPoints({ mean: output })
   return {
     untilSeconds,
     sources: rates.map((requestsPerSecond, classIndex) => ({
