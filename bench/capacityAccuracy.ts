@@ -11,6 +11,7 @@ import { type DrawLengths, lognormalLengths } from '../src/simulation/lengths.ts
 import { Random } from '../src/simulation/random.ts'
 import { Replica, type ReplicaObserver } from '../src/simulation/replica.ts'
 import { timePerOutputToken } from '../src/simulation/request.ts'
+import { playPool } from '../test/stage/pool.ts'
 
 const [draws = 100, requests = 60_000, seed = 1, replicas = 1] = process.argv.slice(2).map(Number)
 
@@ -102,23 +103,8 @@ function simulated({ question, lengths, ttft, metric, gap }: Draw, requestsPerSe
     ...{ rate: constantRate(rate), lengths, seed, cv: 1, classIndex: 0 },
     ...{ fromSeconds: 0, untilSeconds: requests / rate },
   })
-  let turn = 0
-  for (const request of arrivals) {
-    for (const replica of pool) replica.advance(request.arrivedAtSeconds)
-    shortestQueue(pool, turn++).submit(request, request.arrivedAtSeconds)
-  }
-  for (const replica of pool) replica.advance(Number.MAX_VALUE)
+  playPool(pool, arrivals)
   return Math.max((firsts.quantile(0.95) ?? 0) / ttft, (gaps.quantile(0.95) ?? 0) / gap)
-}
-
-/** Ties go round. */
-function shortestQueue(pool: readonly Replica[], turn: number): Replica {
-  let best = pool[turn % pool.length] as Replica
-  for (let i = 1; i < pool.length; i++) {
-    const other = pool[(turn + i) % pool.length] as Replica
-    if (other.inSystem < best.inSystem) best = other
-  }
-  return best
 }
 
 function row(name: string, ratios: readonly number[]): string {

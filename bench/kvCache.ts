@@ -14,6 +14,7 @@ import { unifiedReplica } from '../src/core/capacity/unified.ts'
 import type { Profile } from '../src/core/profile.ts'
 import { constantRate, renewalArrivals } from '../src/simulation/arrivals.ts'
 import { Replica } from '../src/simulation/replica.ts'
+import { playPool } from '../test/stage/pool.ts'
 
 const { values } = parseArgs({ options: { data: { type: 'string' } } })
 if (values.data === undefined) throw new Error('usage: npx node bench/kvCache.ts --data DIR')
@@ -67,12 +68,7 @@ function simulated(window: RateWindow, rate: number, replicas: number): Served {
       outputTokens: drawLength(window.outputTokens, random),
     }),
   })
-  for (const request of arrivals) {
-    for (const replica of pool) replica.advance(request.arrivedAtSeconds)
-    const shortest = pool.reduce((best, other) => (other.inSystem < best.inSystem ? other : best))
-    shortest.submit(request, request.arrivedAtSeconds)
-  }
-  for (const replica of pool) replica.advance(Number.MAX_VALUE)
+  playPool(pool, arrivals)
   return { late: late / all, requestsPerSecond: finished / (untilSeconds / 2) / replicas }
 }
 

@@ -125,6 +125,8 @@ interface PastEyes {
     ...past: Parameters<PastPorts['observe']>
   ) => ReturnType<PastPorts['observe']>
   readonly lastDecided: PastPorts['lastDecided']
+  /** What the servers on record told KEDA last. Rejects where that cannot be told. */
+  readonly told: (at: number, signal: AbortSignal) => Promise<readonly Told[]>
 }
 
 /** What Kubernetes tells of now, and no series of then. Absent without access to it. */
@@ -142,8 +144,7 @@ export interface Eyes {
   /** What `observe` would have seen. Rejects where that cannot be told. */
   readonly observePast: PastPorts['observe']
   readonly lastDecided: PastPorts['lastDecided']
-  /** What the servers on record told KEDA last. Rejects where that cannot be told. */
-  readonly told: (at: number, signal: AbortSignal) => Promise<readonly Told[]>
+  readonly told: PastEyes['told']
   readonly clusterNow: (policies: PolicySet) => Promise<ClusterNow | undefined>
   /** Whether the past is to be read at all. */
   readonly history: 'auto' | 'off'
@@ -208,7 +209,7 @@ export function openEyes(values: Values<typeof observingFlags>, ports: EyesPorts
     observePast: async (policies, ...asked) =>
       past.observePast(await clusterNow(policies), policies, ...asked),
     lastDecided: past.lastDecided,
-    told: ownPast(client, observeOptionsOf(values).matchers).told,
+    told: past.told,
     clusterNow,
     history: choiceFlag('history', values.history, ['auto', 'off']),
     decided: (policies, decision) => opened?.decided(policies, decision),
@@ -248,6 +249,7 @@ function pastEyes(
       }))
     },
     lastDecided: (_, at, signal) => own.lastDecided(at, signal),
+    told: own.told,
   }
 }
 

@@ -5,6 +5,7 @@ import { constantRate, renewalArrivals } from '../../src/simulation/arrivals.ts'
 import { lognormalLengths } from '../../src/simulation/lengths.ts'
 import { Random } from '../../src/simulation/random.ts'
 import { Replica } from '../../src/simulation/replica.ts'
+import { playPool } from '../stage/pool.ts'
 import { llama8b } from './engines.ts'
 import { chat, rate } from './questions.ts'
 
@@ -55,12 +56,7 @@ function late(requestsPerSecond: number, replicas: number, seed: number): number
     ...{ rate: constantRate(requestsPerSecond * replicas), lengths, seed, cv: 1, classIndex: 0 },
     ...{ fromSeconds: 0, untilSeconds: 43_200 },
   })
-  for (const request of arrivals) {
-    for (const replica of pool) replica.advance(request.arrivedAtSeconds)
-    const shortest = pool.reduce((best, other) => (other.inSystem < best.inSystem ? other : best))
-    shortest.submit(request, request.arrivedAtSeconds)
-  }
-  for (const replica of pool) replica.advance(Number.MAX_VALUE)
+  playPool(pool, arrivals)
   return tooLate / all
 }
 

@@ -2,7 +2,7 @@
 // at the loads that are met, and read by linear interpolation. What the fluid plant knows about what lies inside a step.
 import { dispersionOf, replicaModel } from '../../core/capacity/capacity.ts'
 import { type Workload, workload } from '../../core/capacity/lengths.ts'
-import { cdf, type Mixture, mean } from '../../core/capacity/mixture.ts'
+import { cdf, type Mixture, mean, totalWeight } from '../../core/capacity/mixture.ts'
 import type { CapacityQuestion, Shape } from '../../core/capacity/question.ts'
 import type { Latencies, Metric, ReplicaModel } from '../../core/capacity/replica.ts'
 import { tokenGapBounds, ttftBounds } from '../../simulation/metrics.ts'
@@ -137,7 +137,7 @@ export class LatencyTable {
       itl: of('itl', latencies?.mixture('itl') ?? []),
       tpot: of('tpot', latencies?.mixture('tpot') ?? []),
     }
-    const without = waits.length === 0 ? 0 : total(waits) / total(ttft)
+    const without = waits.length === 0 ? 0 : totalWeight(waits) / totalWeight(ttft)
     const noSlot = of('ttft', waits)
     return {
       slot: { ttft: except(of('ttft', ttft), noSlot, without), ...gaps },
@@ -155,10 +155,6 @@ function except(all: Distribution, part: Distribution, share: number): Distribut
     below: all.below.map((below, i) => (below - share * (part.below[i] ?? 0)) / (1 - share)),
     mean: (all.mean - share * part.mean) / (1 - share),
   }
-}
-
-function total(mixture: Mixture): number {
-  return mixture.reduce((sum, { weight }) => sum + weight, 0)
 }
 
 /** Share within so many seconds, straight between points. */

@@ -66,10 +66,10 @@ function bringToMeans(rates: Float64Array, windows: readonly RateWindow[], point
       const own = rates.subarray(index * points, (index + 1) * points)
       return own.reduce((sum, rate) => sum + rate, 0) / points
     })
-  const missing = (): number[] =>
-    means().map((mean, index) => Math.max(lowestRate, windows[index]?.requestsPerSecond ?? 0) / mean)
   for (let round = 0; round < rounds; round++) {
-    const raise = missing().map(Math.log)
+    const raise = means().map((mean, index) =>
+      Math.log(Math.max(lowestRate, windows[index]?.requestsPerSecond ?? 0) / mean),
+    )
     for (let i = 0; i < rates.length; i++) {
       const place = (i + 0.5) / points - 0.5
       const from = Math.floor(place)

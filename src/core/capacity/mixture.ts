@@ -31,7 +31,11 @@ export function cdf(mixture: Mixture, x: number): number {
 
 /** The weight above x, of a mixture that is part of a larger one. */
 export function shareAbove(mixture: Mixture, x: number): number {
-  return mixture.reduce((sum, { weight }) => sum + weight, 0) * (1 - cdf(mixture, x))
+  return totalWeight(mixture) * (1 - cdf(mixture, x))
+}
+
+export function totalWeight(mixture: Mixture): number {
+  return mixture.reduce((sum, { weight }) => sum + weight, 0)
 }
 
 /** Caps left aside: they cut what a matched gamma adds beyond a full step. */

@@ -36,18 +36,16 @@ export function unifiedReplica(
     lmax,
     at: (lambda, dispersion) => {
       if (!(lambda < lmax) || lambda * work.e1 >= 0.999) return undefined
-      const stationAt = (heavier: number, slots: number): Station =>
-        station(profile, work, lambda, dispersion, heavier, slots)
-      const even = stationAt(0, slotsAt(work, 0))
+      const even = station(profile, work, lambda, dispersion, 0, slotsAt(work, 0))
       const evenStates = stages(even)
       const share = followed(evenStates, lambda, work) / Math.sqrt(dispersion.sharing)
       const levels = contexts.map(({ heavier, weight }): Level => {
         const slots = slotsAt(work, heavier)
-        const under = heavier === 0 ? even : stationAt(share * heavier, slots)
+        const under = { ...even, heavier: share * heavier, slots }
         const states = heavier === 0 ? evenStates : stages(under)
         const solved = (how: Tempering): Chain => chain(under, states, how, groups) ?? outrun(states)
         const chains = { global: solved('global'), local: solved('local') }
-        return { weight, station: stationAt(heavier, slots), chains }
+        return { weight, station: { ...even, heavier, slots }, chains }
       })
       return latenciesOver(levels, tempering)
     },
