@@ -2,7 +2,7 @@
 // the SLO when running at exactly the predicted rate.  npx node bench/capacityAccuracy.ts [draws] [requests] [seed] [replicas]
 import { capacityOf } from '../src/core/capacity/capacity.ts'
 import type { CapacityQuestion, SizingGoal } from '../src/core/capacity/question.ts'
-import { lengthBins } from '../src/core/capacity/shape.ts'
+import { lengthsToCome } from '../src/core/capacity/shape.ts'
 import type { Histogram } from '../src/core/histogram.ts'
 import type { Profile } from '../src/core/profile.ts'
 import { constantRate, renewalArrivals } from '../src/simulation/arrivals.ts'
@@ -22,6 +22,9 @@ interface Draw {
   readonly metric: 'itl' | 'tpot'
   readonly gap: number
 }
+
+/** Lengths that a draw is sized by, of those that it then serves. */
+const sampled = 5000
 
 /** Edges of vLLM's length histograms. */
 const upperBounds = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000]
@@ -49,7 +52,7 @@ function draw(random: Random, index: number): Draw {
   const prompt = log(150, 4000)
   const cv = even(0.2, 1.5)
   const lengths = lognormalLengths(prompt, log(20, 800), cv)
-  const seen = Array.from({ length: 5000 }, () => lengths(random))
+  const seen = Array.from({ length: sampled }, () => lengths(random))
   const ttft = ((a + prompt * bp * (1 + 1.6 * cv)) * log(1.5, 12)) / 1000
   const gap = (a * log(1.3, 6)) / 1000
   const metric = index % 2 === 0 ? 'itl' : 'tpot'
@@ -67,8 +70,8 @@ function draw(random: Random, index: number): Draw {
       kvTokens: Math.round(log(150_000, 600_000)),
     },
     shape: {
-      promptTokens: lengthBins(observed(seen.map((one) => one.promptTokens)), 12),
-      outputTokens: lengthBins(observed(seen.map((one) => one.outputTokens)), 12),
+      promptTokens: lengthsToCome(observed(seen.map((one) => one.promptTokens)), 12, sampled),
+      outputTokens: lengthsToCome(observed(seen.map((one) => one.outputTokens)), 12, sampled),
       prefixHitRate: 0,
     },
     goal,

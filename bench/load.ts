@@ -23,7 +23,8 @@ const help = `npx node bench/load.ts [--part calls,cycles,ticks]
   --pace N       times KEDA's and the HPA's real rhythm, a poll in 30 s and a sync in 15 s (default 3)
   --seconds N    of calls (default 60)
   --cycles N     streams opened and cancelled (default 1000)
-  --ticks N      (default 100000)
+  --warm-up N    ticks before the heap is measured, while V8 still compiles (default 60000)
+  --ticks N      then (default 100000)
 
 Loopback only. Exit code 1 if a limit is missed.`
 
@@ -46,6 +47,7 @@ const { values, positionals } = parseArgs({
     pace: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '60' },
     cycles: { type: 'string', default: '1000' },
+    'warm-up': { type: 'string', default: '60000' },
     ticks: { type: 'string', default: '100000' },
   },
 })
@@ -62,7 +64,8 @@ else if (positionals[0] === 'echo') {
   const pods = policies.policies.flatMap(({ name }) => podsOf(name, 2))
   process.send?.((await playPrometheus(policies, pods)).url)
 } else if (positionals[0] === 'ticks') {
-  const run = await runTicks(Number(values.ticks), 100, (text) => process.stderr.write(`\r${text}  `))
+  const counts = { warmUp: Number(values['warm-up']), measured: Number(values.ticks), samples: 100 }
+  const run = await runTicks(counts, (text) => process.stderr.write(`\r${text}  `))
   process.send?.(run)
   process.disconnect()
 } else {
@@ -259,25 +262,37 @@ function sampleOf(text: string, name: string): number {
 }
 
 async function ticks(): Promise<boolean> {
-  const child: ChildProcess = fork(fileURLToPath(import.meta.url), ['ticks', '--ticks', values.ticks])
+  const asked = ['--warm-up', values['warm-up'], '--ticks', values.ticks]
+  const child: ChildProcess = fork(fileURLToPath(import.meta.url), ['ticks', ...asked])
   const [run] = (await once(child, 'message')) as [TickRun]
   process.stderr.write('\n')
-  const [early, late] = [0.1, 0.5].map((share) => Math.floor(run.ticks.length * share)) as [number, number]
-  const grown = (bytes: readonly number[], from: number) => slopeOf(run.ticks.slice(from), bytes.slice(from))
-  const objects = run.heap.map((_, i) => sumOf(objectSpaces.map((space) => run.spaces[space]?.[i] ?? 0)))
-  const [ours, whole] = [grown(objects, early), grown(run.heap, late)]
-  console.log(
-    `${values.ticks} ticks, ${run.failed} of them failed on purpose, ${run.streamMessages} stream messages`,
+  const grown = (bytes: readonly number[]) => slopeOf(run.ticks, bytes)
+  const row = (name: string, slope: Slope, judged: boolean) =>
+    console.log(`  ${name.padEnd(33)}${slopeText(slope, 100_000)}${judged ? verdict(slope) : ''}`)
+  const objects = grown(
+    run.heap.map((_, i) => sumOf(objectSpaces.map((space) => run.spaces[space]?.[i] ?? 0))),
   )
-  console.log(`  objects, after a tenth           ${slopeText(ours, 100_000)}${verdict(ours)}`)
-  console.log(`  heap, after a half               ${slopeText(whole, 100_000)}${verdict(whole)}`)
-  console.log(`  heap, after a tenth              ${slopeText(grown(run.heap, early), 100_000)}`)
+  const whole = grown(run.heap)
+  console.log(
+    `${values.ticks} ticks after ${values['warm-up']}, ${run.failed} of all failed on purpose, ${run.streamMessages} stream messages`,
+  )
+  row('heap', whole, true)
+  row('spaces that objects lie in', objects, true)
   for (const [space, bytes] of Object.entries(run.spaces)) {
-    if (Math.max(...bytes) > 0)
-      console.log(`    ${space.padEnd(31)}${slopeText(grown(bytes, early), 100_000)}`)
+    if (Math.max(...bytes) > 0) row(`  ${space}`, grown(bytes), false)
   }
-  console.log(`  state as text                    ${slopeText(grown(run.stateBytes, early), 100_000)}`)
-  return isFlat(ours) && isFlat(whole)
+  row('state as text', grown(run.stateBytes), false)
+  const { first, last } = run.kinds
+  for (const [kind, name] of [
+    ['data', 'objects, arrays, strings'],
+    ['code', 'code and V8’s tables about it'],
+  ] as const) {
+    const [then, now] = [first[kind], last[kind]]
+    console.log(
+      `  snapshots: ${name.padEnd(30)} ${then.bytes} bytes in ${then.count}, then ${now.bytes} in ${now.count}`,
+    )
+  }
+  return isFlat(objects) && isFlat(whole)
 }
 
 function sumOf(values: readonly number[]): number {

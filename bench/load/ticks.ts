@@ -24,6 +24,7 @@ import { createMetrics } from '../../src/telemetry/metrics.ts'
 import { blind, h100, l40s, policy, policySet, signals, variant } from '../../test/decide/world.ts'
 import { virtualClock } from '../../test/loop/virtualClock.ts'
 import { call, framesOf, openStream } from './keda.ts'
+import { type HeapKinds, heapKinds } from './kinds.ts'
 
 const intervalSeconds = 15
 /** On the grid. */
@@ -33,6 +34,7 @@ const silent = () => undefined
 const quiet = { debug: silent, info: silent, warn: silent, error: silent }
 
 export interface TickRun {
+  /** After those that warm up. */
   readonly ticks: readonly number[]
   /** Bytes, after a full collection. */
   readonly heap: readonly number[]
@@ -40,13 +42,20 @@ export interface TickRun {
   readonly spaces: Readonly<Record<string, readonly number[]>>
   /** Of the state as text. */
   readonly stateBytes: readonly number[]
+  readonly kinds: { readonly first: HeapKinds; readonly last: HeapKinds }
   readonly failed: number
   readonly streamMessages: number
 }
 
+export interface TickCounts {
+  /** Before anything is measured. */
+  readonly warmUp: number
+  readonly measured: number
+  readonly samples: number
+}
+
 export async function runTicks(
-  count: number,
-  samples: number,
+  { warmUp, measured, samples }: TickCounts,
   progress: (text: string) => void,
 ): Promise<TickRun> {
   const collect = collector()
@@ -127,13 +136,18 @@ export async function runTicks(
   await Promise.all(open.map(({ first }) => first))
   const result = { ticks: [] as number[], heap: [] as number[], stateBytes: [] as number[] }
   const spaces: Record<string, number[]> = {}
-  const every = Math.max(1, Math.floor(count / samples))
+  const every = Math.max(1, Math.floor(measured / samples))
+  const count = warmUp + measured
+  let first: HeapKinds | undefined
   for (let tick = 1; tick <= count; tick++) {
     await clock.advance(intervalSeconds)
     grpcClock.advance(1000 * intervalSeconds)
     await call(session, 'GetMetrics', frames.GetMetrics)
     if (tick % 100 === 0) await metrics.render()
     if (tick % every !== 0) continue
+    progress(`${tick} of ${count} ticks`)
+    if (tick < warmUp) continue
+    first ??= await heapKinds()
     collect()
     result.ticks.push(tick)
     result.heap.push(process.memoryUsage().heapUsed)
@@ -142,14 +156,14 @@ export async function runTicks(
       spaces[name].push(bytes)
     }
     result.stateBytes.push(stateBytes)
-    progress(`${tick} of ${count} ticks`)
   }
+  const last = await heapKinds()
   const streamMessages = open.reduce((sum, { messages }) => sum + messages(), 0)
   stopping.abort()
   await running
   session.destroy()
   await server.stop(1000)
-  return { ...result, spaces, failed, streamMessages }
+  return { ...result, spaces, kinds: { first: first ?? last, last }, failed, streamMessages }
 }
 
 /** A fleet of two cards, one of which is not always needed. */

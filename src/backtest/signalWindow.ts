@@ -227,6 +227,7 @@ export class SignalWindow {
     if (isMissing(histogram) || events === undefined || sum === undefined) return histogram
     return {
       ...histogram,
+      seconds: lengthWindowSeconds,
       lately: { seconds: rateWindowSeconds, eventsPerSecond: events, sumPerSecond: sum },
     }
   }

@@ -11,9 +11,10 @@ export interface Histogram {
   readonly sumPerSecond: number
 }
 
-/** A histogram over several minutes, and what came in the last of them. */
+/** A histogram over several minutes, and what came in the last of them. What is absent was not asked for by the version that recorded it. */
 export interface LengthHistogram extends Histogram {
-  /** Absent: recorded by a version that did not ask. */
+  /** What it was counted over. */
+  readonly seconds?: number
   readonly lately?: Lately
 }
 

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { LengthBin } from '../../src/core/capacity/question.ts'
-import { assumedLengths, lengthBins } from '../../src/core/capacity/shape.ts'
+import { assumedLengths, lengthBins, lengthsToCome } from '../../src/core/capacity/shape.ts'
 import type { Histogram } from '../../src/core/histogram.ts'
+import { Random } from '../../src/simulation/random.ts'
 
 const total = (bins: readonly LengthBin[]): number => bins.reduce((sum, bin) => sum + bin.weight, 0)
 const mean = (bins: readonly LengthBin[]): number =>
@@ -55,6 +56,27 @@ describe('lengths from a histogram', () => {
     expect(() => lengthBins(observed([]), 12)).toThrow(
       'lengths need a histogram with events: got 0 per second',
     )
+  })
+})
+
+describe('lengths to come', () => {
+  it.each([50, 400, 3000])('are on average at most those of all in 5 of 6 samples of %s', (requests) => {
+    // 84 %: one standard error, one-sided; a sample of a skewed distribution tells its spread a little low.
+    const random = new Random(11, requests)
+    const samples = 400
+    let covered = 0
+    for (let i = 0; i < samples; i++) {
+      const seen = Array.from({ length: requests }, () => random.exponential(700))
+      if (mean(lengthsToCome(observed(seen), 12, requests)) >= 700) covered++
+    }
+    expect(covered / samples).toBeGreaterThan(0.74)
+    expect(covered / samples).toBeLessThan(0.9)
+  })
+
+  it('are those seen where these are many', () => {
+    const values = Array.from({ length: 1000 }, (_, i) => -1000 * Math.log(1 - (i + 0.5) / 1000))
+    const seen = lengthBins(observed(values), 12)
+    expect(lengthsToCome(observed(values), 12, Number.POSITIVE_INFINITY)).toEqual(seen)
   })
 })
 

@@ -43,8 +43,10 @@ function promptMean(promptTokens: LengthHistogram): number {
 
 describe('lengths of a class', () => {
   it('follow the last minute where it leaves no doubt, in either direction', () => {
-    expect(promptMean({ ...exponential(500, 8), lately: lately(480, 1500) })).toBeCloseTo(1500, 6)
-    expect(promptMean({ ...exponential(500, 8), lately: lately(480, 250) })).toBeCloseTo(250, 6)
+    for (const mean of [1500, 250]) {
+      const now = promptMean({ ...exponential(500, 8), lately: lately(480, mean) })
+      expect(now / (mean * (1 + 1 / Math.sqrt(480)))).toBeCloseTo(1, 2)
+    }
   })
 
   it('stay with the longer window where a few requests would say so, or where it hardly matters', () => {
@@ -52,6 +54,15 @@ describe('lengths of a class', () => {
     expect(promptMean({ ...exponential(500, 200), lately: lately(12_000, 540) })).toBeCloseTo(500, 6)
     expect(promptMean({ ...exponential(500, 8), lately: lately(0, 0) })).toBeCloseTo(500, 6)
     expect(promptMean(exponential(500, 8))).toBeCloseTo(500, 6)
+  })
+
+  it('are taken by a standard error longer than those seen, of the window or of the minute that is believed', () => {
+    // Exponential: as large as the mean. Of the tail, 1 of 500 lies beyond the last edge.
+    expect(
+      promptMean({ ...exponential(500, 8), seconds: 300 }) / (500 * (1 + 1 / Math.sqrt(2400))),
+    ).toBeCloseTo(1, 2)
+    const believed = { ...exponential(500, 8), seconds: 300, lately: lately(480, 1500) }
+    expect(promptMean(believed) / (1500 * (1 + 1 / Math.sqrt(480)))).toBeCloseTo(1, 2)
   })
 
   it.each([20, 100, 480])('are moved by chance in at most 2 of 100 minutes of %s requests', (requests) => {

@@ -1,15 +1,8 @@
 // How long the requests of a class are: from its gateway's or the engines' histograms, else as last seen, else as the policy
 // assumes. Read anew only now and then, so that sampling noise neither moves the plan nor costs a new capacity.
 import type { LengthBin, Shape } from '../capacity/question.ts'
-import { assumedLengths, lengthBins } from '../capacity/shape.ts'
-import {
-  eventsPerSecond,
-  type Histogram,
-  type Lately,
-  type LengthHistogram,
-  mean,
-  variance,
-} from '../histogram.ts'
+import { assumedLengths, lengthsToCome } from '../capacity/shape.ts'
+import { eventsPerSecond, type Lately, type LengthHistogram, mean, variance } from '../histogram.ts'
 import type { Observation, VariantSignals } from '../observation.ts'
 import { type Role, serves, type TrafficClass, type Variant } from '../policy.ts'
 import { isMissing, type Reading } from '../reading.ts'
@@ -66,10 +59,16 @@ function observedShape(
     merged(exits.map((signals) => signals.outputTokens))
   if (promptTokens === undefined || outputTokens === undefined) return undefined
   return {
-    promptTokens: lengthBins(asOfLate(promptTokens), binCount),
-    outputTokens: lengthBins(asOfLate(outputTokens), binCount),
+    promptTokens: sizedBy(asOfLate(promptTokens)),
+    outputTokens: sizedBy(asOfLate(outputTokens)),
     prefixHitRate: prefixHitRate(entrances),
   }
+}
+
+/** A fleet is sized for lengths to come, of which those seen are a sample. */
+function sizedBy(seen: LengthHistogram): readonly LengthBin[] {
+  const { seconds = Number.POSITIVE_INFINITY } = seen
+  return lengthsToCome(seen, binCount, eventsPerSecond(seen) * seconds)
 }
 
 /** How far the last minute must lie from what chance makes of so many requests, in standard errors. */
@@ -79,8 +78,8 @@ const surelyChanged = 3
  * Lengths change at once, and minutes of the old ones hide it. Where the mean of the last minute differs from that of the
  * window by more than chance, and by what matters, all lengths are taken to have changed by as much.
  */
-function asOfLate(histogram: LengthHistogram): Histogram {
-  const { lately, upperBounds, perSecond, sumPerSecond } = histogram
+function asOfLate(histogram: LengthHistogram): LengthHistogram {
+  const { lately, upperBounds, perSecond } = histogram
   const [usual, spread] = [mean(histogram), variance(histogram)]
   if (lately === undefined || usual === undefined || spread === undefined) return histogram
   if (!(lately.eventsPerSecond > 0 && usual > 0)) return histogram
@@ -90,8 +89,9 @@ function asOfLate(histogram: LengthHistogram): Histogram {
   const factor = now / usual
   return {
     upperBounds: upperBounds.map((bound) => bound * factor),
-    perSecond,
-    sumPerSecond: sumPerSecond * factor,
+    perSecond: perSecond.map((rate) => (rate * lately.eventsPerSecond) / eventsPerSecond(histogram)),
+    sumPerSecond: lately.sumPerSecond,
+    seconds: lately.seconds,
   }
 }
 
@@ -139,7 +139,11 @@ function merged(readings: readonly Reading<LengthHistogram>[]): LengthHistogram 
     })
   }
   const lately = latelyOf(histograms)
-  const all = { upperBounds, perSecond, sumPerSecond, ...(lately === undefined ? {} : { lately }) }
+  const all = {
+    ...{ upperBounds, perSecond, sumPerSecond },
+    ...(histograms[0]?.seconds === undefined ? {} : { seconds: histograms[0].seconds }),
+    ...(lately === undefined ? {} : { lately }),
+  }
   return eventsPerSecond(all) > 0 ? all : undefined
 }
 

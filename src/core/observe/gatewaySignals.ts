@@ -13,6 +13,7 @@ import { histogramOf, total } from './values.ts'
 
 interface GatewayWindows {
   readonly rateWindowSeconds: number
+  readonly lengthWindowSeconds: number
   readonly sampleMaxAgeSeconds: number
 }
 
@@ -44,7 +45,7 @@ function signalsOf(
     const rows = (part: string): readonly Row[] =>
       (byPart.get(`${family.name}/${part}`) ?? []).filter((row) => isOf(one, family, row))
     if (['total', 'rejectedTotal', 'queued'].some((part) => rows(part).length > 0)) {
-      return readFamily(family, rows, windows.rateWindowSeconds)
+      return readFamily(family, rows, windows)
     }
   }
   const newest = one.families.flatMap(({ name }) =>
@@ -84,7 +85,7 @@ function isOf({ source, servedNames }: GatewayClass, { modelLabels }: GatewayFam
 function readFamily(
   { rejected, queued, promptTokens, outputTokens }: GatewayFamily,
   rows: (part: string) => readonly Row[],
-  rateWindowSeconds: number,
+  { rateWindowSeconds, lengthWindowSeconds }: GatewayWindows,
 ): Reading<GatewaySignals> {
   const passed = counterRate(rows('passed'), rows('newborn'), rateWindowSeconds, 'requests at the gateway')
   if (isMissing(passed)) return passed
@@ -109,7 +110,8 @@ function readFamily(
     const eventsPerSecond = total(rows(`${name}LatelyCount`), name, 'nonNegative')
     const sumPerSecond = total(rows(`${name}LatelySum`), name, 'nonNegative')
     if (isMissing(histogram) || isMissing(eventsPerSecond) || isMissing(sumPerSecond)) return histogram
-    return { ...histogram, lately: { seconds: rateWindowSeconds, eventsPerSecond, sumPerSecond } }
+    const lately = { seconds: rateWindowSeconds, eventsPerSecond, sumPerSecond }
+    return { ...histogram, seconds: lengthWindowSeconds, lately }
   }
   return {
     passedPerSecond: passed,

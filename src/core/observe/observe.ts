@@ -92,8 +92,9 @@ function mapped(
 function signalsOf(
   sight: Sight,
   counts: Reading<ReplicaCounts> | undefined,
-  { rateWindowSeconds }: QueryPlan,
+  plan: QueryPlan,
 ): VariantSignals {
+  const { rateWindowSeconds } = plan
   const reporting = sight.sum(told.reporting)
   const kvConfig = sight.rows(told.kvConfig)
   return {
@@ -105,8 +106,8 @@ function signalsOf(
     completionsPerSecond: sight.sum(told.completions),
     generationTokensPerSecond: sight.sum(told.generationTokens),
     preemptionsPerSecond: sight.sum(told.preemptions),
-    promptTokens: lengths(sight, 'promptTokens', told.prompts, rateWindowSeconds),
-    outputTokens: lengths(sight, 'outputTokens', told.outputs, rateWindowSeconds),
+    promptTokens: lengths(sight, 'promptTokens', told.prompts, plan),
+    outputTokens: lengths(sight, 'outputTokens', told.outputs, plan),
     ttft: sight.histogram('ttft', 'TTFT'),
     itl: sight.histogram('itl', 'ITL'),
     tpot: sight.histogram('itl', 'TPOT', 'some', 'tpot/'),
@@ -126,13 +127,14 @@ function lengths(
   sight: Sight,
   query: 'promptTokens' | 'outputTokens',
   lately: (typeof told)['prompts'],
-  seconds: number,
+  { rateWindowSeconds, lengthWindowSeconds }: QueryPlan,
 ): Reading<LengthHistogram> {
   const histogram = sight.histogram(query, lately.count.name)
   const eventsPerSecond = sight.sum(lately.count)
   const sumPerSecond = sight.sum(lately.sum)
   if (isMissing(histogram) || isMissing(eventsPerSecond) || isMissing(sumPerSecond)) return histogram
-  return { ...histogram, lately: { seconds, eventsPerSecond, sumPerSecond } }
+  const lastMinute = { seconds: rateWindowSeconds, eventsPerSecond, sumPerSecond }
+  return { ...histogram, seconds: lengthWindowSeconds, lately: lastMinute }
 }
 
 function typicalEngine(sight: Sight): Reading<TypicalEngine> {

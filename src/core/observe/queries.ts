@@ -34,6 +34,7 @@ export interface QueryPlan extends Claims {
   readonly queries: readonly SeriesQuery[]
   readonly gateways: readonly GatewayClass[]
   readonly rateWindowSeconds: number
+  readonly lengthWindowSeconds: number
   readonly sampleMaxAgeSeconds: number
 }
 
@@ -74,6 +75,7 @@ export function queryPlan(policies: PolicySet, options: ObserveOptions): QueryPl
     queries: [...(namespaces.length === 0 ? [] : queries), ...(atGateways === undefined ? [] : [atGateways])],
     gateways,
     rateWindowSeconds: options.rateWindowSeconds,
+    lengthWindowSeconds: options.lengthWindowSeconds,
     sampleMaxAgeSeconds: options.sampleMaxAgeSeconds,
   }
 }
