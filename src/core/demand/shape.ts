@@ -11,8 +11,11 @@ import { isDue } from './turns.ts'
 /** Bins per histogram: twelve lose under a percent of capacity against the full sample (docs/MODEL.md). */
 const binCount = 12
 
-/** A shape stands for a turn, as long as the window it is read over, unless the work per request moves by more than this. */
-const materialChange = 0.1
+/** A shape stands for a turn, as long as the window it is read over, unless the work per request moves by more than this and than chance. */
+const materialChange = 0.03
+
+/** What surely is no chance, however few the requests. */
+const largeChange = 0.1
 
 export interface ClassShape {
   readonly shape: Shape
@@ -29,17 +32,29 @@ export function classShape(
 ): ClassShape {
   const now = observedShape(trafficClass, seen, observation)
   if (now === undefined) return remembered ?? { shape: assumedShape(trafficClass), origin: 'assumed' }
-  const read: ClassShape = { shape: now, origin: 'observed', readAt: observation.at }
+  const { shape, requests } = now
+  const read: ClassShape = { shape, origin: 'observed', readAt: observation.at }
   if (remembered?.readAt === undefined) return read
   const due = isDue(trafficClass.id, observation.at, remembered.readAt)
-  return due || differs(now, remembered.shape) ? read : remembered
+  return due || differs(shape, remembered.shape, noticed(requests)) ? read : remembered
+}
+
+/** Two standard errors of a mean whose spread is as large as itself: exponential lengths, as most are about. */
+function noticed(requests: number): number {
+  return Math.min(largeChange, Math.max(materialChange, 2 / Math.sqrt(requests)))
+}
+
+interface ObservedShape {
+  readonly shape: Shape
+  /** That it is read from. */
+  readonly requests: number
 }
 
 function observedShape(
   trafficClass: TrafficClass,
   seen: readonly Variant[],
   observation: Observation,
-): Shape | undefined {
+): ObservedShape | undefined {
   const serving = seen.filter((variant) => serves(variant, trafficClass))
   const signalsOf = (roles: readonly Role[]): readonly VariantSignals[] =>
     serving
@@ -58,17 +73,19 @@ function observedShape(
     merged(told === undefined ? [] : [told.outputTokens]) ??
     merged(exits.map((signals) => signals.outputTokens))
   if (promptTokens === undefined || outputTokens === undefined) return undefined
+  const [prompts, outputs] = [asOfLate(promptTokens), asOfLate(outputTokens)]
   return {
-    promptTokens: sizedBy(asOfLate(promptTokens)),
-    outputTokens: sizedBy(asOfLate(outputTokens)),
-    prefixHitRate: prefixHitRate(entrances),
+    shape: {
+      promptTokens: lengthsToCome(prompts, binCount, requestsIn(prompts)),
+      outputTokens: lengthsToCome(outputs, binCount, requestsIn(outputs)),
+      prefixHitRate: prefixHitRate(entrances),
+    },
+    requests: Math.min(requestsIn(prompts), requestsIn(outputs)),
   }
 }
 
-/** A fleet is sized for lengths to come, of which those seen are a sample. */
-function sizedBy(seen: LengthHistogram): readonly LengthBin[] {
-  const { seconds = Number.POSITIVE_INFINITY } = seen
-  return lengthsToCome(seen, binCount, eventsPerSecond(seen) * seconds)
+function requestsIn(histogram: LengthHistogram): number {
+  return eventsPerSecond(histogram) * (histogram.seconds ?? Number.POSITIVE_INFINITY)
 }
 
 /** How far the last minute must lie from what chance makes of so many requests, in standard errors. */
@@ -85,7 +102,7 @@ function asOfLate(histogram: LengthHistogram): LengthHistogram {
   if (!(lately.eventsPerSecond > 0 && usual > 0)) return histogram
   const now = lately.sumPerSecond / lately.eventsPerSecond
   const chance = surelyChanged * Math.sqrt(spread / (lately.eventsPerSecond * lately.seconds))
-  if (!(Math.abs(now - usual) > Math.max(chance, materialChange * Math.max(now, usual)))) return histogram
+  if (!(Math.abs(now - usual) > Math.max(chance, largeChange * Math.max(now, usual)))) return histogram
   const factor = now / usual
   return {
     upperBounds: upperBounds.map((bound) => bound * factor),
@@ -108,8 +125,8 @@ function assumedShape({ assumedShape: assumed }: TrafficClass): Shape {
 
 const assumedShapes = new WeakMap<TrafficClass['assumedShape'], Shape>()
 
-function differs(now: Shape, then: Shape): boolean {
-  const moved = (x: number, y: number): boolean => Math.abs(x - y) > materialChange * Math.max(x, y)
+function differs(now: Shape, then: Shape, share: number): boolean {
+  const moved = (x: number, y: number): boolean => Math.abs(x - y) > share * Math.max(x, y)
   return (
     moved(
       meanTokens(now.promptTokens) * (1 - now.prefixHitRate),
