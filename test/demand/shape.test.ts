@@ -1,6 +1,6 @@
 // When lengths are taken to have changed: at once where the last minute leaves no doubt, and never by chance.
 import { describe, expect, it } from 'vitest'
-import { classShape, meanTokens } from '../../src/core/demand/shape.ts'
+import { type ClassShape, classShape, meanTokens } from '../../src/core/demand/shape.ts'
 import type { LengthHistogram } from '../../src/core/histogram.ts'
 import type { Observation, VariantSignals } from '../../src/core/observation.ts'
 import type { ScalingPolicy } from '../../src/core/policy.ts'
@@ -26,6 +26,10 @@ const lately = (requests: number, meanTokens: number) => {
 }
 
 function promptMean(promptTokens: LengthHistogram): number {
+  return meanTokens(read(promptTokens, undefined).shape.promptTokens)
+}
+
+function read(promptTokens: LengthHistogram, remembered: ClassShape | undefined): ClassShape {
   const signals = { promptTokens, outputTokens: exponential(200, 8), prefixHitRate: 0 }
   const observation = {
     format: 'mixscaler-observation/1',
@@ -36,9 +40,9 @@ function promptMean(promptTokens: LengthHistogram): number {
     warnings: [],
   } satisfies Observation
   if (trafficClass === undefined) throw new Error('a policy has a class')
-  const { shape, origin } = classShape(trafficClass, policy.variants, observation, undefined)
-  expect(origin).toBe('observed')
-  return meanTokens(shape.promptTokens)
+  const now = classShape(trafficClass, policy.variants, observation, remembered)
+  expect(now.origin).toBe('observed')
+  return now
 }
 
 describe('lengths of a class', () => {
@@ -63,6 +67,20 @@ describe('lengths of a class', () => {
     ).toBeCloseTo(1, 2)
     const believed = { ...exponential(500, 8), seconds: 300, lately: lately(480, 1500) }
     expect(promptMean(believed) / (1500 * (1 + 1 / Math.sqrt(480)))).toBeCloseTo(1, 2)
+  })
+
+  it('are read anew between turns where they moved by 3 % and by more than chance', () => {
+    const window = (mean: number, perSecond: number) => ({ ...exponential(mean, perSecond), seconds: 300 })
+    for (const [perSecond, mean, anew] of [
+      [20, 520, true],
+      [20, 510, false],
+      [0.5, 520, false],
+      [0.5, 570, true],
+    ] as const) {
+      // Read a moment ago: no turn is due.
+      const before = { ...read(window(500, perSecond), undefined), readAt: 1_767_225_600 }
+      expect(read(window(mean, perSecond), before) !== before, `${mean} at ${perSecond}/s`).toBe(anew)
+    }
   })
 
   it.each([20, 100, 480])('are moved by chance in at most 2 of 100 minutes of %s requests', (requests) => {

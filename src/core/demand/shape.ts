@@ -39,9 +39,9 @@ export function classShape(
   return due || differs(shape, remembered.shape, noticed(requests)) ? read : remembered
 }
 
-/** Two standard errors of a mean whose spread is as large as itself: exponential lengths, as most are about. */
+/** A standard error of a mean whose spread is as large as itself, as most lengths' is about. */
 function noticed(requests: number): number {
-  return Math.min(largeChange, Math.max(materialChange, 2 / Math.sqrt(requests)))
+  return Math.min(largeChange, Math.max(materialChange, 1 / Math.sqrt(requests)))
 }
 
 interface ObservedShape {
