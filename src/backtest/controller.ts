@@ -2,8 +2,10 @@
 // and its answer passes through KEDA and the HPA, or straight to the scale target, as it would there.
 import type { Observation } from '../core/observation.ts'
 import type { ClassId, PolicyId, VariantId } from '../core/policy.ts'
+import type { Reading } from '../core/reading.ts'
 import type { HpaBehavior } from '../simulation/hpa.ts'
 import type { Site, SiteVariant } from './site.ts'
+import type { TargetLayers } from './targetLayers.ts'
 
 export interface Controller {
   /** For tables: `mixscaler`, `static`, ... */
@@ -37,6 +39,8 @@ export interface Told {
   readonly forecast: Readonly<Record<ClassId, number>>
   /** Why, by policy, as sentences; made when they are asked for. Absent: the rule gives none. */
   readonly why?: () => Readonly<Record<PolicyId, readonly string[]>>
+  /** What the targets cost, in layers; worked out when it is asked for. Absent: the rule sizes by no demand. */
+  readonly layers?: () => Reading<TargetLayers>
 }
 
 export interface Signal {

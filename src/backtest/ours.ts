@@ -8,18 +8,23 @@ import { sentence } from '../core/sentence.ts'
 import { emptyState, type State } from '../core/state.ts'
 import type { Tools } from '../core/tools.ts'
 import { defaultScaleDown, defaultScaleUp } from '../simulation/hpa.ts'
+import { bandsPerHour } from './bands.ts'
 import type { Actuation, Controller, Signal, Told } from './controller.ts'
 import type { Site, SiteVariant } from './site.ts'
+import { targetLayers } from './targetLayers.ts'
 
 export function decideController(site: Site, tools: Tools, intervalSeconds: number): Controller {
   const tolerances = new Map(site.policies.policies.map(({ id, behavior }) => [id, behavior.hpaTolerance]))
+  // A memo of plans keeps what the last call used: two kinds of plans would drive each other out.
+  const apart: Tools = { ...tools, plans: new Map() }
   let state: State = emptyState
   return {
     name: 'mixscaler',
     intervalSeconds,
     actuation: (variant) => recommendedActuation(variant, tolerances.get(variant.policyId) ?? 0),
     step: (observation) => {
-      const decided = decide(site.policies, state, observation, tools)
+      const before = state
+      const decided = decide(site.policies, before, observation, tools)
       state = decided.state
       const signals: Record<VariantId, Signal> = {}
       const wanted: Record<VariantId, number> = {}
@@ -33,7 +38,18 @@ export function decideController(site: Site, tools: Tools, intervalSeconds: numb
         for (const { id, forecast: ahead } of policy.classes)
           if (!isMissing(ahead)) forecast[id] = ahead.atQuantile
       }
-      return { signals, wanted, forecast, why: () => whyOf(decided.decision) }
+      return {
+        ...{ signals, wanted, forecast },
+        why: () => whyOf(decided.decision),
+        layers: () => {
+          const bands = bandsPerHour(site.policies, decided.decision, {
+            state: before,
+            observation,
+            tools: apart,
+          })
+          return targetLayers(site.policies, decided.decision, bands)
+        },
+      }
     },
   }
 }

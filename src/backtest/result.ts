@@ -18,6 +18,8 @@ export interface Result {
   readonly events: Events
   /** Where it was asked for; missing where there is none, with why. */
   readonly bound?: Reading<ResultBound>
+  /** Where the money went. Absent for rules that size by no demand. */
+  readonly spending?: Spending
   /** Behind the minutes with most late requests: the decision in force when each began. In order of time. */
   readonly decisions?: readonly MinuteDecision[]
   readonly minutes: MinuteSeries
@@ -41,6 +43,28 @@ export interface ResultBound {
   readonly stepSeconds: number
   /** Dollars per hour of that schedule, by minute from second 0 on: 0 during the warm-up. */
   readonly minutes: readonly number[]
+}
+
+/** In this order from what nobody saves to what was paid: docs/MODEL.md, "Where the money goes". */
+export const spendingLayers = [
+  'demand',
+  'forecast',
+  'hold',
+  'headroom',
+  'wholeReplicas',
+  'deadBand',
+  'limits',
+  'actuation',
+  'unattributed',
+] as const
+
+export type SpendingLayer = (typeof spendingLayers)[number]
+
+export interface Spending {
+  /** Signed, over the scored span; they add up to `dollarsPerHour`. */
+  readonly perHour: Readonly<Record<SpendingLayer, number>>
+  /** 0..1 of the scored span: when every reading was there. What was paid in the rest is `unattributed`. */
+  readonly attributedShare: number
 }
 
 export interface ResultSettings {

@@ -3,10 +3,11 @@
 import { Actuator, type ActuatorTiming } from './actuator.ts'
 import type { Controller, Told } from './controller.ts'
 import type { Plant } from './plant.ts'
-import { Recorder } from './record.ts'
+import { Recorder, totalDollars } from './record.ts'
 import type { Result, ResultSettings } from './result.ts'
 import { resultOf } from './score.ts'
 import type { Site } from './site.ts'
+import { SpendingBook } from './spendingBook.ts'
 
 export interface RunOptions {
   readonly site: Site
@@ -27,8 +28,10 @@ export function* run(options: RunOptions): Generator<number, Result> {
   const { untilSeconds, warmupSeconds } = settings
   yield* stage.play(warmupSeconds)
   const before = plant.spent()
+  stage.spending.begin(warmupSeconds, totalDollars(before))
   yield* stage.play(untilSeconds)
   const after = plant.spent()
+  const spending = stage.spending.until(untilSeconds, totalDollars(after))
   for (
     let at = untilSeconds + 60;
     at <= untilSeconds + drainSeconds && someUnfinished(plant, options.site);
@@ -42,6 +45,7 @@ export function* run(options: RunOptions): Generator<number, Result> {
     settings,
     before,
     after,
+    ...(spending === undefined ? {} : { spending }),
     // After the drain: what arrived in the last minute has its outcome by now.
     minutes: stage.recorder.series(plant),
     decisions: stage.recorder.decisions(plant),
@@ -53,6 +57,7 @@ const silence: Told = { signals: {}, wanted: {}, forecast: {} }
 
 class Stage {
   readonly recorder: Recorder
+  readonly spending = new SpendingBook()
   private readonly options: RunOptions
   private readonly actuators: readonly Actuator[]
   private told: Told = silence
@@ -84,7 +89,10 @@ class Stage {
       if (due <= at) this.act(at, 'due')
       if (this.nextStep <= at) {
         this.nextStep += controller.intervalSeconds
-        this.saying = { at: at + decisionSeconds, told: controller.step(plant.observe()) }
+        const told = controller.step(plant.observe())
+        this.saying = { at: at + decisionSeconds, told }
+        if (at < settings.untilSeconds)
+          this.spending.decided(at, told.layers?.(), () => totalDollars(plant.spent()))
       }
       if (this.nextMinute > at) continue
       this.nextMinute += 60

@@ -15,6 +15,7 @@ import type {
 } from './result.ts'
 import type { ClassService, ServiceBook } from './serviceBook.ts'
 import type { ClassGoal, Site, SiteClass, SiteVariant } from './site.ts'
+import { type LayerSeconds, spendingOf } from './spendingBook.ts'
 
 interface Written {
   readonly site: Site
@@ -27,12 +28,15 @@ interface Written {
   readonly minutes: MinuteSeries
   readonly decisions: readonly MinuteDecision[]
   readonly recorder: Recorder
+  readonly spending?: LayerSeconds
 }
 
 export function resultOf(written: Written): Result {
-  const { site, service, controller, settings, before, after, recorder, minutes, decisions } = written
+  const { site, service, controller, settings, before, after, recorder, minutes, decisions, spending } =
+    written
   const scoredSeconds = settings.untilSeconds - settings.warmupSeconds
   const dollars = totalDollars(after) - totalDollars(before)
+  const dollarsPerHour = figure((dollars / scoredSeconds) * 3600)
   const variants = site.variants.map((variant) => variantResult(variant, written))
   const gpuHours: Record<string, number> = {}
   for (const { acceleratorType, gpuHours: hours } of variants)
@@ -47,9 +51,10 @@ export function resultOf(written: Written): Result {
     ),
     variants,
     dollars: figure(dollars),
-    dollarsPerHour: figure((dollars / scoredSeconds) * 3600),
+    dollarsPerHour,
     gpuHours,
     events: recorder.allEvents(),
+    ...(spending === undefined ? {} : { spending: spendingOf(spending, dollarsPerHour, scoredSeconds) }),
     ...(decisions.length === 0 ? {} : { decisions }),
     minutes,
   }

@@ -3,13 +3,16 @@ import { expect, test } from 'vitest'
 import { backtest, defaultPlant, type Setup } from '../../src/backtest/backtest.ts'
 import { controllers } from '../../src/backtest/controllers.ts'
 import { broken, readLimits } from '../../src/backtest/limits.ts'
+import { decideController } from '../../src/backtest/ours.ts'
 import { scrapeOf } from '../../src/backtest/podScrape.ts'
-import type { Result } from '../../src/backtest/result.ts'
+import { type Result, spendingLayers } from '../../src/backtest/result.ts'
 import { SignalWindow } from '../../src/backtest/signalWindow.ts'
+import type { TargetLayers } from '../../src/backtest/targetLayers.ts'
 import { syntheticSource } from '../../src/backtest/traffic/synthetic.ts'
 import type { Traffic } from '../../src/backtest/traffic/traffic.ts'
 import { defaultObserveOptions, queryPlan } from '../../src/core/observe/queries.ts'
-import { isMissing } from '../../src/core/reading.ts'
+import type { PolicySet } from '../../src/core/policy.ts'
+import { isMissing, type Reading } from '../../src/core/reading.ts'
 import { createTools } from '../../src/core/tools.ts'
 import { Scraper } from '../../src/demo/scraper.ts'
 import { renewalArrivals } from '../../src/simulation/arrivals.ts'
@@ -117,6 +120,77 @@ test('series have an entry for every minute, and the scores are those of the ser
     expect(good / arrived).toBeCloseTo(result.classes[0]?.attainment?.all ?? 0, 4)
   }
 })
+
+test('where the money went adds up to what was paid, in both plants; other rules have no such split', () => {
+  for (const { spending, dollarsPerHour, minutes } of [request, fluid]) {
+    const { perHour, attributedShare } = spending ?? { perHour: {}, attributedShare: 0 }
+    expect(Object.keys(perHour)).toEqual([...spendingLayers])
+    const sum = Object.values(perHour).reduce((total, each) => total + each, 0)
+    expect(Math.abs(sum / dollarsPerHour - 1)).toBeLessThan(1e-9)
+    expect(attributedShare).toBe(1)
+    // Asked for are the targets, a poll later; paid is what came of them.
+    const { target = [] } = minutes.variants['demo/chat/h100'] ?? {}
+    const asked = target.slice(5).reduce((total, each) => total + (each * 3.6) / 25, 0)
+    expect(Math.abs((spending?.perHour.actuation ?? 0) - (dollarsPerHour - asked))).toBeLessThan(
+      0.05 * dollarsPerHour,
+    )
+  }
+  for (const controller of ['static', 'keda-waiting'])
+    expect(ran({ controller, fidelity: 'fluid' })).not.toHaveProperty('spending')
+})
+
+test('layers of a run are the means of its decisions’, what dead band and hold band cost among them', () => {
+  const traffic = wave(3600, 160)
+  const banded = withBands(0.1, 0.05)
+  const told: Reading<TargetLayers>[] = []
+  const going = backtest({
+    ...{ policies: banded, traffic, tools: createTools(engines), plant: defaultPlant },
+    ...{ fidelity: 'fluid', seed: 1, tickSeconds: 60, stepSeconds: 5 },
+    ...{ warmupSeconds: 600, startupSigma: 0.1, modelError: 0 },
+    controllerOf: (site) => {
+      const controller = decideController(site, createTools(engines), 60)
+      return {
+        ...controller,
+        step: (observation) => {
+          const answer = controller.step(observation)
+          const layers = answer.layers?.()
+          if (layers !== undefined) told.push(layers)
+          return answer
+        },
+      }
+    },
+  })
+  let next = going.next()
+  while (next.done !== true) next = going.next()
+  const { spending } = next.value
+  const scored = told.slice(9, 59).flatMap((layers) => (isMissing(layers) ? [] : [layers]))
+  expect(scored).toHaveLength(50)
+  const mean = (of: (layers: TargetLayers) => number): number =>
+    scored.reduce((sum, layers) => sum + of(layers) / scored.length, 0)
+  expect(spending?.perHour.deadBand).toBeCloseTo(
+    mean(({ deadBand }) => deadBand),
+    4,
+  )
+  expect(spending?.perHour.demand).toBeCloseTo(
+    mean(({ demand }) => demand),
+    3,
+  )
+  expect(spending?.perHour.deadBand).toBeGreaterThan(0)
+  const free = ran({ policies: withBands(0, 0), fidelity: 'fluid', traffic, tickSeconds: 60 })
+  expect(free.spending?.perHour.deadBand).toBe(0)
+})
+
+/** Of the one variant, with so wide a dead band and hold band. */
+function withBands(hpaTolerance: number, holdBand: number): PolicySet {
+  const { policies, ...rest } = oneVariant()
+  return {
+    ...rest,
+    policies: policies.map((policy) => ({
+      ...policy,
+      behavior: { ...policy.behavior, hpaTolerance, holdBand },
+    })),
+  }
+}
 
 test('engines slower than their profiles serve worse, and replicas that start slowly cost attainment or money', () => {
   const off = ran({ modelError: 0.6 })
