@@ -45,7 +45,7 @@ export interface ResultBound {
   readonly minutes: readonly number[]
 }
 
-/** In this order from what nobody saves to what was paid: docs/MODEL.md, "Where the money goes". */
+/** In this order from demand at its price to what was paid: docs/MODEL.md, "Where the money goes". */
 export const spendingLayers = [
   'demand',
   'forecast',

@@ -1,8 +1,9 @@
 // Backtests as people and spreadsheets read them: one row per run, then its classes; CSV with one line per run and class.
 import type { Broken } from '../backtest/limits.ts'
-import type { ClassResult, Result } from '../backtest/result.ts'
+import { type ClassResult, type Result, spendingLayers } from '../backtest/result.ts'
 import { isMissing } from '../core/reading.ts'
 import { money, percent } from './figures.ts'
+import { spentSteps, spentWords } from './spentSteps.ts'
 import { type ColumnHead, table, wrap } from './table.ts'
 
 const heads: readonly ColumnHead[] = [
@@ -35,13 +36,18 @@ export function backtestTable(
       index === 0 ? spending(result) : '',
     ]),
   )
-  const lines = table(heads, rows, width)
-  const sentences = [
-    ...assumptions(results),
-    ...bounds(results),
-    ...results.flatMap((result, i) => brokenLines(result, failures[i] ?? [])),
+  const wrapped = (sentences: readonly string[]): readonly string[] =>
+    sentences.flatMap((sentence) => wrap(sentence, width))
+  const blocks = [
+    table(heads, rows, width),
+    wrapped([...assumptions(results), ...bounds(results)]),
+    ...results.map((result) => spentLines(result, width)),
+    wrapped(results.flatMap((result, i) => brokenLines(result, failures[i] ?? []))),
   ]
-  return `${[...lines, '', ...sentences.flatMap((sentence) => wrap(sentence, width))].join('\n')}\n`
+  return `${blocks
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n')}\n`
 }
 
 /** Which run it is, by what differs between runs. */
@@ -95,6 +101,40 @@ function bounds(results: readonly Result[]): readonly string[] {
   })
 }
 
+const spentHeads: readonly ColumnHead[] = [
+  { title: '$/H', align: 'right' },
+  { title: 'OF PAID', align: 'right' },
+  { title: 'WHERE IT WENT', align: 'left' },
+]
+
+/** Nothing for a rule whose spending cannot be split. */
+function spentLines(result: Result, width: number): readonly string[] {
+  const { spending, dollarsPerHour } = result
+  if (spending === undefined) return []
+  const bound = boundOf(result)
+  const rows = spentSteps(spending, dollarsPerHour, bound).map(({ layer, perHour, shareOfPaid }, index) => {
+    const sign = index === 0 || Math.abs(perHour) < 0.005 ? '' : perHour < 0 ? '-' : '+'
+    return [
+      `${sign}${Math.abs(perHour).toFixed(2)}`,
+      shareOfPaid === undefined ? '-' : `${sign}${percent(Math.abs(shareOfPaid))}`,
+      `${spentWords[layer].title}: ${spentWords[layer].about}`,
+    ]
+  })
+  const regret = bound === undefined ? '' : `; ${regretText(dollarsPerHour - bound)}`
+  const paid = [dollarsPerHour.toFixed(2), '', `paid by ${runName(result)}${regret}`]
+  return table(spentHeads, [...rows, paid], width)
+}
+
+function regretText(perHour: number): string {
+  return perHour < 0
+    ? `${money(-perHour)} below the bound`
+    : `${money(perHour)} beyond the bound, which is the regret`
+}
+
+function boundOf({ bound }: Result): number | undefined {
+  return bound === undefined || isMissing(bound) ? undefined : bound.dollarsPerHour
+}
+
 function minutes(span: number): string {
   const whole = Math.round(span / 60)
   return whole < 120 ? `${whole} min` : `${(span / 3600).toFixed(1)} h`
@@ -134,13 +174,22 @@ const columns: readonly (readonly [
   ['fleet_dollars_per_hour', ({ dollarsPerHour }) => dollarsPerHour],
   ['fleet_dollars', ({ dollars }) => dollars],
   ['fleet_gpu_hours', ({ gpuHours }) => Object.values(gpuHours).reduce((sum, hours) => sum + hours, 0)],
-  [
-    'bound_dollars_per_hour',
-    ({ bound }) => (bound === undefined || isMissing(bound) ? undefined : bound.dollarsPerHour),
-  ],
+  ['bound_dollars_per_hour', boundOf],
   ['fleet_scale_ups', ({ events }) => events.scaleUps],
   ['fleet_scale_downs', ({ events }) => events.scaleDowns],
+  ...spendingLayers.map(
+    (layer) =>
+      [
+        `fleet_${snakeCase(layer)}_dollars_per_hour`,
+        ({ spending }: Result) => spending?.perHour[layer],
+      ] as const,
+  ),
+  ['fleet_attributed_share', ({ spending }) => spending?.attributedShare],
 ]
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
 
 /** A line per run and class, with a header; what does not exist is empty. */
 export function backtestCsv(results: readonly Result[]): string {

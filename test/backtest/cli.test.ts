@@ -68,6 +68,8 @@ test('prints a table, fails with 4 where a condition holds, and says which in JU
   expect([exitCode, error]).toEqual([4, ''])
   expect(out).toMatch(/mixscaler, request, seed 1 +chat/)
   expect(out).toMatch(/FAILED mixscaler, request, seed 1: cost>1\/h: cost is \d/)
+  expect(out).toMatch(/\n +\d+\.\d\d +\d+\.\d % +demand: what arrived/)
+  expect(out).toMatch(/\n +\d+\.\d\d +paid by mixscaler, request, seed 1\n/)
   const xml = readFileSync(junit, 'utf8')
   expect(xml).toContain('<testsuite name="mixscaler backtest" tests="2" failures="1">')
   expect(xml).toContain('<testcase name="attainment[chat]&lt;50%" classname="mixscaler, request, seed 1"/>')
@@ -201,6 +203,16 @@ test('--bound says what each run costs beside who knew the traffic, in table, JS
     )
   const { out: csv } = await run(...args, '-o', 'csv')
   expect(csv).toContain(`,${one.bound.dollarsPerHour},`)
+  // Where the money went begins at the bound, for the rule that says it.
+  const regret = other.dollarsPerHour - one.bound.dollarsPerHour
+  expect(table.out.replace(/\s+/g, ' ')).toContain(
+    `paid by mixscaler, fluid, seed 1; $${Math.abs(regret).toFixed(2)}/h ${regret < 0 ? 'below' : 'beyond'} the bound`,
+  )
+  expect(one.spending).toBeUndefined()
+  const { perHour, attributedShare } = other.spending
+  const layers = Object.values(perHour)
+  expect(csv).toContain(`,${[...layers, attributedShare].join(',')}\n`)
+  expect(layers.map(Number).reduce((sum, each) => sum + each, 0)).toBeCloseTo(other.dollarsPerHour, 9)
 })
 
 test('a class may be named with its policy, and must be where several have one of its name', async () => {

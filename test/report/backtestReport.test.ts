@@ -1,6 +1,6 @@
 // What a backtest's report says, against the result that it is made of.
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { MinuteSeries, Result } from '../../src/backtest/result.ts'
+import { type MinuteSeries, type Result, spendingLayers } from '../../src/backtest/result.ts'
 import { isMissing, missing } from '../../src/core/reading.ts'
 import { attainmentMap } from '../../src/report/backtest/attainmentMap.ts'
 import {
@@ -105,6 +105,32 @@ describe('a report of a real run', () => {
     expect(comparison[0]?.toBound).toEqual(missing('notReported', 'the bound was not computed'))
   })
 
+  test('says where the money went, in steps that add up to what was paid', () => {
+    const { spent } = report
+    if (isMissing(spent)) throw new Error(`no steps: ${spent.detail}`)
+    expect(spent.steps.map(({ layer }) => layer)).toEqual(
+      spendingLayers.filter((layer) => layer !== 'unattributed'),
+    )
+    expect(spent.paidPerHour).toBe(report.summary.ours.dollarsPerHour)
+    expect(sumOf(spent.steps) / spent.paidPerHour).toBeCloseTo(1, 9)
+    expect(spent.steps.reduce((sum, { shareOfPaid = 0 }) => sum + shareOfPaid, 0)).toBeCloseTo(1, 7)
+    expect(spent.regretPerHour).toEqual(missing('notReported', 'the bound was not computed'))
+    expect(backtestReport({ ...input, ours: 'static' }).spent).toEqual(
+      missing('notReported', 'static sizes by no demand'),
+    )
+  })
+
+  test('shows what could not be split as a step of its own', () => {
+    const { spending } = own
+    if (spending === undefined) throw new Error('ours can be split')
+    const perHour = { ...spending.perHour, actuation: spending.perHour.actuation - 2, unattributed: 2 }
+    const blind = { ...own, spending: { perHour, attributedShare: 0.9 } }
+    const { spent } = backtestReport({ ...input, results: [blind] })
+    if (isMissing(spent)) throw new Error(`no steps: ${spent.detail}`)
+    expect(spent.steps.at(-1)).toMatchObject({ layer: 'unattributed', perHour: 2 })
+    expect(sumOf(spent.steps) / spent.paidPerHour).toBeCloseTo(1, 9)
+  })
+
   test('puts every controller beside the bound where there is one', () => {
     const bounded = backtestReport({
       ...input,
@@ -121,6 +147,13 @@ describe('a report of a real run', () => {
     expect(bounded.bound).toMatchObject({ scheduleDollarsPerHour: own.dollarsPerHour / 1.2, stepSeconds: 60 })
     const curve = bounded.costs.find(({ controller }) => controller === 'bound')
     expect(new Set(curve?.dollarsPerHour)).toEqual(new Set([7]))
+    // The way to what was paid begins at the bound.
+    const { spent } = bounded
+    if (isMissing(spent)) throw new Error(`no steps: ${spent.detail}`)
+    expect(spent.steps.slice(0, 3).map(({ layer }) => layer)).toEqual(['bound', 'boundToDemand', 'forecast'])
+    expect(spent.steps[0]?.perHour).toBe(own.dollarsPerHour / 1.25)
+    expect(sumOf(spent.steps) / spent.paidPerHour).toBeCloseTo(1, 9)
+    expect(spent.regretPerHour).toBeCloseTo(own.dollarsPerHour * 0.2, 3)
     // The bound's own minutes are drawn; only what is shown of it stands in the report.
     expect(bounded.bound).not.toHaveProperty('minutes')
     expect(() => backtestReport({ ...input, ours: 'other' })).toThrow('no result of other among 2')
@@ -161,6 +194,10 @@ describe('columns', () => {
     }
   })
 })
+
+function sumOf(steps: readonly { readonly perHour: number }[]): number {
+  return steps.reduce((sum, { perHour }) => sum + perHour, 0)
+}
 
 /** One class on one variant of the smallest policy. */
 function minutesOf(

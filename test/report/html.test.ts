@@ -122,8 +122,22 @@ function plain(text: string): string {
   return text.replace(/&#39;|&quot;|&gt;|&lt;|&amp;/g, (entity) => entities[entity] ?? '').trim()
 }
 
+/** The backtest, as if a tenth of its time could not be split. */
+function partlySplit(): BacktestReportInput {
+  const [own, ...others] = backtested.results
+  if (own?.spending === undefined) throw new Error('ours can be split')
+  const { perHour } = own.spending
+  const spending = {
+    perHour: { ...perHour, hold: perHour.hold - 1.25, unattributed: 1.25 },
+    attributedShare: 0.9,
+  }
+  const { bound: _, ...less } = backtested
+  return { ...less, results: [{ ...own, spending }, ...others] }
+}
+
 describe.each([
   ['a backtest', () => backtestHtml(backtestReport(backtested), assets)],
+  ['a backtest that is split in part', () => backtestHtml(backtestReport(partlySplit()), assets)],
   ['a plan', () => planHtml(planned, assets)],
 ])('the report of %s', (_, made) => {
   test('shows no number that is not in its data', () => {
@@ -168,6 +182,25 @@ describe.each([
   test('names the command that makes it again', () => {
     expect(made()).toMatch(/<pre><code>mixscaler (plan|backtest) --policy [^<]+<\/code><\/pre>/)
   })
+})
+
+test('the steps of the money end where it was paid, drawn as they are told', () => {
+  const file = backtestHtml(backtestReport(backtested), assets)
+  const section = /<section id="spent".*?<\/section>/s.exec(file)?.[0] ?? ''
+  const bars = [...section.matchAll(/<rect class="(\w+)" x="([\d.]+)" y="[\d.]+" width="([\d.]+)"/g)].map(
+    ([, kind, x, width]) => ({ kind, from: Number(x), to: Number(x) + Number(width) }),
+  )
+  expect([bars[0]?.kind, bars.at(-1)?.kind]).toEqual(['sum', 'sum'])
+  expect(bars).toHaveLength(section.match(/<th scope="row">/g)?.length ?? 0)
+  // Each begins where the one before ended, less the width of a mark: on its right after one that adds, on its left after one that saves.
+  let reached = bars[0]?.to ?? 0
+  for (const { kind, from, to } of bars.slice(1, -1)) {
+    expect(Math.abs((kind === 'less' ? to : from) - reached)).toBeLessThan(2)
+    reached = kind === 'less' ? from : to
+  }
+  expect(Math.abs((bars.at(-1)?.to ?? 0) - reached)).toBeLessThan(2)
+  const without = backtestHtml(backtestReport({ ...backtested, ours: 'static' }), assets)
+  expect(without).toContain('This rule sizes by no demand')
 })
 
 const hostile = `</script><script>alert(1)</script><img src=x onerror=alert(2)>"'&`

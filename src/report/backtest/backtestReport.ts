@@ -2,6 +2,7 @@
 // JSON and the CSV cannot disagree, and whoever doubts a figure finds it.
 import type { MinuteSeries, Result, ResultBound, ResultSettings } from '../../backtest/result.ts'
 import type { PolicySet } from '../../core/policy.ts'
+import type { Reading } from '../../core/reading.ts'
 import type { Planning } from '../planning.ts'
 import { type SizedBy, sizedBy } from '../sizedBy.ts'
 import { assumptions } from './assumptions.ts'
@@ -9,6 +10,7 @@ import { type AttainmentMap, attainmentMap } from './attainmentMap.ts'
 import { bucketSeconds, means, sums } from './buckets.ts'
 import { type Comparison, comparison } from './comparison.ts'
 import { type PoolUse, poolUses } from './poolUse.ts'
+import { type Spent, spent } from './spent.ts'
 import { type Summary, summary } from './summary.ts'
 import { type WorstMinute, worstMinutes } from './worstMinutes.ts'
 
@@ -42,6 +44,8 @@ export interface BacktestReport {
   readonly comparison: readonly Comparison[]
   /** The cheapest schedule that knows the future, where it was worked out. */
   readonly bound?: Omit<ResultBound, 'minutes'>
+  /** Where the money went, under ours; missing where its rule does not say. */
+  readonly spent: Reading<Spent>
   /** Columns below have one entry per bucket: means over it, null where there is no value. */
   readonly bucketSeconds: number
   /** Beginnings of the buckets, seconds since the epoch. */
@@ -117,6 +121,7 @@ export function backtestReport(input: BacktestReportInput): BacktestReport {
     summary: summary(own, compared, pools, input.today, planning),
     comparison: compared,
     ...(bound === undefined ? {} : { bound: withoutMinutes(bound) }),
+    spent: spent(own, bound),
     bucketSeconds: cut.bucketSeconds,
     at: Array.from({ length: buckets }, (_, bucket) => from + bucket * cut.bucketSeconds),
     classes: classColumns(own.minutes, cut),

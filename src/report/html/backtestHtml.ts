@@ -11,6 +11,7 @@ import { type Content, html } from './markup.ts'
 import { count, dollars, dollarsPerHour, number, share } from './number.ts'
 import { bullets, named, type Tile, table, tiles } from './parts.ts'
 import { doubledTile, pricesSection, whatIfSection, whySection } from './planningParts.ts'
+import { spentSection } from './spentSection.ts'
 
 export function backtestHtml(report: BacktestReport, assets: WebAssets): string {
   const { scored, controller, planning, version } = report
@@ -21,6 +22,7 @@ export function backtestHtml(report: BacktestReport, assets: WebAssets): string 
       sections: [
         summarySection(report),
         comparisonSection(report),
+        spentSection(report),
         demandSection(report),
         replicaSection(report),
         costSection(report),

@@ -21,6 +21,12 @@ export function dollarsPerHour(value: number): string {
   return `$${grouped(value, 2)}/h`
 }
 
+/** Beside others that add up. */
+export function signedDollarsPerHour(value: number): string {
+  const text = dollarsPerHour(Math.abs(value))
+  return Number(value.toFixed(2)) === 0 ? text : `${value < 0 ? '−' : '+'}${text}`
+}
+
 export function dollars(value: number): string {
   return `$${grouped(value, value < 1000 ? 2 : 0)}`
 }
