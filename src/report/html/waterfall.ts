@@ -20,7 +20,7 @@ interface Bar {
 const width = 960
 const rowHeight = 30
 const barHeight = 20
-const left = 130
+const left = 144
 const right = 24
 
 export function waterfall(steps: readonly WaterfallStep[]): Markup {
