@@ -91,7 +91,8 @@ class Stage {
         this.nextStep += controller.intervalSeconds
         const told = controller.step(plant.observe())
         this.saying = { at: at + decisionSeconds, told }
-        if (at < settings.untilSeconds)
+        // Of the warm-up, only what is in force at its end counts.
+        if (this.nextStep > settings.warmupSeconds && at < settings.untilSeconds)
           this.spending.decided(at, told.layers?.(), () => totalDollars(plant.spent()))
       }
       if (this.nextMinute > at) continue
