@@ -1,5 +1,6 @@
 // How far the capacity answer is from the simulated replica, on random engines, lengths and SLOs: the simulated p95 over
-// the SLO when running at exactly the predicted rate.  npx node bench/capacityAccuracy.ts [draws] [requests] [seed] [replicas]
+// the SLO when running at exactly the predicted rate.  npx node bench/capacityAccuracy.ts [draws] [requests] [seed] [replicas] [lengths]
+// `lengths`: a draw is sized by so many, of those that it then serves.
 import { capacityOf } from '../src/core/capacity/capacity.ts'
 import type { CapacityQuestion, SizingGoal } from '../src/core/capacity/question.ts'
 import { lengthsToCome } from '../src/core/capacity/shape.ts'
@@ -13,7 +14,9 @@ import { Replica, type ReplicaObserver } from '../src/simulation/replica.ts'
 import { timePerOutputToken } from '../src/simulation/request.ts'
 import { playPool } from '../test/stage/pool.ts'
 
-const [draws = 100, requests = 60_000, seed = 1, replicas = 1] = process.argv.slice(2).map(Number)
+const [draws = 100, requests = 60_000, seed = 1, replicas = 1, sampled = 5000] = process.argv
+  .slice(2)
+  .map(Number)
 
 interface Draw {
   readonly question: CapacityQuestion
@@ -22,9 +25,6 @@ interface Draw {
   readonly metric: 'itl' | 'tpot'
   readonly gap: number
 }
-
-/** Lengths that a draw is sized by, of those that it then serves. */
-const sampled = 5000
 
 /** Edges of vLLM's length histograms. */
 const upperBounds = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000]
