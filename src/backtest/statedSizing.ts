@@ -19,6 +19,7 @@ export function statedSizing(
     nothingSeen,
     memo,
     ({ profile }) => profile,
+    () => 1,
   )
 }
 

@@ -4,7 +4,12 @@ import { advance as advanceSpeed, leastSamples, type SpeedMemory } from './calib
 import { corrected } from './calibrate/correction.ts'
 import type { Headroom, Speed } from './decision.ts'
 import { type Kept, keptBy } from './feedback/broken.ts'
-import { advance as advanceHeadroom, type HeadroomMemory, learntHeadroom } from './feedback/feedback.ts'
+import {
+  advance as advanceHeadroom,
+  type HeadroomMemory,
+  learntHeadroom,
+  lenience,
+} from './feedback/feedback.ts'
 import type { Observation } from './observation.ts'
 import { type ScalingPolicy, serves, type TrafficClass, type Variant } from './policy.ts'
 import type { Profile } from './profile.ts'
@@ -81,6 +86,16 @@ export function learnHeadrooms(
         return [trafficClass, { kept, memory }]
       }),
   )
+}
+
+/** How many times as many requests of a class as its bounds allow sizing lets be late, by what was learnt before. */
+export function lenienceOf(
+  { id }: TrafficClass,
+  { behavior }: ScalingPolicy,
+  state: State,
+  at: number,
+): number {
+  return behavior.learn.headroom === 'off' ? 1 : lenience(state.classes[id]?.headroom, at)
 }
 
 /** Whether replicas for a class start that the scheduler has found room for. */

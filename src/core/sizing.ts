@@ -41,6 +41,7 @@ export function sizing(
   observation: Observation,
   memo: CapacityMemo,
   profileOf: (variant: Variant) => Profile,
+  lenienceOf: (trafficClass: TrafficClass) => number,
 ): Sizing {
   const question = (trafficClass: TrafficClass, variant: Variant, goal: SizingGoal): CapacityQuestion => ({
     role: variant.role,
@@ -54,7 +55,7 @@ export function sizing(
     maxLoad: policy.behavior.maxLoad,
   })
   const withinSlo = (trafficClass: TrafficClass, variant: Variant): CapacityQuestion =>
-    question(trafficClass, variant, goalOf(trafficClass, variant, policy))
+    question(trafficClass, variant, lenient(goalOf(trafficClass, variant, policy), lenienceOf(trafficClass)))
   const serving = (trafficClass: TrafficClass) => variants.filter((variant) => serves(variant, trafficClass))
   const outOfReach = new Set(
     policy.classes.filter(
@@ -123,6 +124,25 @@ function goalOf(trafficClass: TrafficClass, variant: Variant, policy: ScalingPol
       return boundsFor(variant, level)
     case 'latencyTolerant':
       return besideInteractive(variant, policy)
+  }
+}
+
+/** A plan never lets more than this be late, unless the bound itself does. */
+const mostLate = 0.5
+
+/** With `factor` times as many requests late as its bounds allow. */
+function lenient(goal: SizingGoal, factor: number): SizingGoal {
+  if (goal.kind !== 'interactive' || factor === 1) return goal
+  const loosened = (bound: LatencyBound): LatencyBound => {
+    const late = 1 - bound.percentile
+    return { ...bound, percentile: 1 - Math.max(late, Math.min(mostLate, late * factor)) }
+  }
+  const { ttft, itl, tpot } = goal
+  return {
+    kind: 'interactive',
+    ...(ttft === undefined ? {} : { ttft: loosened(ttft) }),
+    ...(itl === undefined ? {} : { itl: loosened(itl) }),
+    ...(tpot === undefined ? {} : { tpot: loosened(tpot) }),
   }
 }
 

@@ -12,6 +12,7 @@ import {
   headroomShown,
   learnHeadrooms,
   learnSpeeds,
+  lenienceOf,
   profileOf,
   type Speeds,
 } from './learning.ts'
@@ -72,8 +73,15 @@ export function look(
     return why === undefined ? {} : { keepsOne: why }
   }
   const speeds = learnSpeeds(policy, variants, observation, state)
-  const sized = sizing(policy, variants, shapeOf, dispersionOf, observation, memo, (variant) =>
-    profileOf(variant, speeds),
+  const sized = sizing(
+    policy,
+    variants,
+    shapeOf,
+    dispersionOf,
+    observation,
+    memo,
+    (variant) => profileOf(variant, speeds),
+    (trafficClass) => lenienceOf(trafficClass, policy, state, observation.at),
   )
   const known = sorted(policy, variants, demand, stay, (trafficClass, asked, requestsPerSecond) => {
     const { at } = observation

@@ -14,7 +14,7 @@ export function withDecided(state: State, { at, targets, headrooms }: LastDecide
   const classes: Record<ClassId, ClassMemory> = { ...state.classes }
   if (at !== undefined)
     for (const [id, memory] of Object.entries(headrooms))
-      classes[id] = { ...classes[id], headroom: { at, ...memory, verdict: 'unknown' } }
+      classes[id] = { ...classes[id], headroom: { at, ...memory, before: memory.learnt, verdict: 'unknown' } }
   return { ...state, variants: { ...state.variants, ...variants }, classes }
 }
 

@@ -1,14 +1,15 @@
 // How what was learnt enters the decision: sized by corrected profiles and learnt headroom, said in reasons, remembered
 // per variant and class, and not at all where the policy switches it off.
 import { describe, expect, it } from 'vitest'
-import type { Decided } from '../../src/core/decide.ts'
+import { type Decided, decide } from '../../src/core/decide.ts'
 import type { Histogram } from '../../src/core/histogram.ts'
 import type { Observation, VariantSignals } from '../../src/core/observation.ts'
 import type { Behavior } from '../../src/core/policy.ts'
 import { isMissing, missing } from '../../src/core/reading.ts'
 import { sentence } from '../../src/core/sentence.ts'
+import type { State } from '../../src/core/state.ts'
 import { behavior } from '../behavior.ts'
-import { h100, observe, policy, policySet, signals, story, variant, variantOf } from './world.ts'
+import { h100, observe, policy, policySet, signals, story, tools, variant, variantOf } from './world.ts'
 
 /** Late tokens and first tokens as shares. */
 function itl(lateShare: number): Histogram {
@@ -89,6 +90,39 @@ describe('headroom that was learnt', () => {
     expect(chatOf(last).headroom).toMatchObject({ planned: 0.1, learnt: 0, verdict: 'off' })
     expect(last?.state.classes['chat/llama/chat']).not.toHaveProperty('headroom')
     expect(last?.state.variants['chat/llama/h100']).not.toHaveProperty('speed')
+  })
+})
+
+describe('headroom that was given back', () => {
+  it('makes sizing more lenient, the same whenever the tick is repeated', () => {
+    const kept = minutes(20, () => serving({ itl: itl(0) }))
+    const before = story(fleet(), kept).at(-1)
+    const id = 'chat/llama/chat'
+    const memory = before?.state.classes[id]?.headroom
+    const observation = kept.at(-1)
+    if (before === undefined || memory === undefined || observation === undefined)
+      throw new Error('no memory')
+    const after = { ...observation, at: observation.at + 15 }
+    const from = (learnt: number): State => ({
+      ...before.state,
+      classes: {
+        ...before.state.classes,
+        [id]: { ...before.state.classes[id], headroom: { ...memory, learnt } },
+      },
+    })
+    const carried = (step: Decided): number => {
+      const capacity = step.decision.policies[0]?.variants.find(({ name }) => name === 'h100')?.capacity[
+        'chat'
+      ]
+      return capacity?.kind === 'feasible' ? capacity.requestsPerSecond : 0
+    }
+    const strict = decide(fleet(), from(0), after, tools)
+    const given = decide(fleet(), from(-0.1), after, tools)
+    expect(carried(given)).toBeGreaterThan(1.01 * carried(strict))
+    expect(decide(fleet(), given.state, after, tools).decision).toEqual(given.decision)
+    expect(carried(decide(fleet({ headroom: 'off', speed: 'off' }), from(-0.1), after, tools))).toBe(
+      carried(strict),
+    )
   })
 })
 

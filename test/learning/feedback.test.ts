@@ -1,7 +1,12 @@
 // What a minute teaches about headroom: stories of one class, a tick every 15 s.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { advance, type HeadroomInput, type HeadroomMemory } from '../../src/core/feedback/feedback.ts'
+import {
+  advance,
+  type HeadroomInput,
+  type HeadroomMemory,
+  lenience,
+} from '../../src/core/feedback/feedback.ts'
 import { missing } from '../../src/core/reading.ts'
 
 const good: HeadroomInput = {
@@ -23,14 +28,39 @@ function afterMinutes(minutes: number, input: HeadroomInput, memory?: HeadroomMe
   return now
 }
 
+describe('sizing by what was learnt', () => {
+  const learnt = (now: number, before = now): HeadroomMemory => {
+    return { at: 60, learnt: now, before, spent: 0.5, lost: 0, verdict: 'kept' }
+  }
+
+  it('lets more requests be late by the model the more headroom was given back, up to six times as many', () => {
+    expect(lenience(undefined, 75)).toBe(1)
+    expect(lenience(learnt(0.2), 75)).toBe(1)
+    expect(lenience(learnt(-0.05), 75)).toBeCloseTo(Math.exp(0.5), 9)
+    expect(lenience(learnt(-0.1), 75)).toBeCloseTo(Math.E, 9)
+    expect(lenience(learnt(-0.35), 75)).toBe(6)
+  })
+
+  it('moves in whole steps, and a tick that is repeated is sized as it was', () => {
+    expect(lenience(learnt(-0.0972), 75)).toBe(lenience(learnt(-0.1), 75))
+    expect(lenience(learnt(-0.2, -0.1), 60)).toBe(lenience(learnt(-0.1), 75))
+  })
+
+  it('rests on the memory before a tick, whatever the tick teaches', () => {
+    const known = learnt(-0.1)
+    expect(lenience(advance(known, 75, bad), 75)).toBe(lenience(known, 75))
+    expect(lenience(advance(known, 75, idle), 75)).toBe(lenience(known, 75))
+  })
+})
+
 describe('headroom feedback', () => {
   it('adds headroom after bad minutes, and takes a little back after good ones', () => {
     const worse = afterMinutes(10, bad)
     expect(worse.verdict).toBe('tooFew')
-    expect(worse.learnt).toBeCloseTo(10 * 0.04 * (0.3 - 0.005), 3)
+    expect(worse.learnt).toBeCloseTo(10 * 0.04 * (0.3 - 0.007), 3)
     const better = afterMinutes(60, good, worse)
     expect(better.verdict).toBe('kept')
-    expect(worse.learnt - better.learnt).toBeCloseTo(60 * 0.04 * 0.001 + worse.learnt / 168, 3)
+    expect(worse.learnt - better.learnt).toBeCloseTo(60 * 0.04 * 0.003 + worse.learnt / 168, 3)
   })
 
   it('holds the goal in the long run, whatever share of the minutes is bad', () => {

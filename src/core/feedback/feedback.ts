@@ -7,6 +7,8 @@ export interface HeadroomMemory {
   readonly at: number
   /** Added to the policy's headroom. */
   readonly learnt: number
+  /** What was learnt before this instant: what its own sizing rests on, so that a tick that is repeated is sized alike. */
+  readonly before: number
   /** Mean of about the last six hours that taught: broken over allowed to be broken. 1 spends all that the goal leaves. */
   readonly spent: number
   /** Mean of about the last day: what broke beyond any headroom's reach over allowed to be broken. */
@@ -49,7 +51,7 @@ export interface HeadroomInput {
 const gain = 0.04
 
 /** Aims at this part of the requests that may break their SLO. What jumps took of it within a day is no longer there to spend. */
-const aim = 0.5
+const aim = 0.7
 const leastAim = 0.15
 const lostSeconds = 86_400
 
@@ -80,22 +82,41 @@ export function advance(
   input: HeadroomInput,
 ): HeadroomMemory {
   if (memory !== undefined && at <= memory.at) return memory
-  const before = memory ?? { at, learnt: 0, spent: aim, lost: 0, verdict: 'unknown' }
-  const asked = askedOf(input, before.learnt)
-  const aimed = Math.max(leastAim, aim - before.lost)
+  const known = memory ?? { at, learnt: 0, spent: aim, lost: 0 }
+  const before = known.learnt
+  const asked = askedOf(input, before)
+  const aimed = Math.max(leastAim, aim - known.lost)
   const verdict = judge(input, asked, aimed)
-  const seconds = at - before.at
+  const seconds = at - known.at
   const counted = Math.min(longestStepSeconds, seconds)
-  const faded = before.learnt * Math.exp(-seconds / leakSeconds)
-  if (isMissing(input.kept)) return { ...before, at, learnt: bounded(faded, input.base), verdict }
+  const faded = before * Math.exp(-seconds / leakSeconds)
+  const rested = { ...known, at, before, learnt: bounded(faded, input.base), verdict }
+  if (isMissing(input.kept)) return rested
   const { broken, allowed } = input.kept
   const missed = verdict === 'orderedLate' ? broken / allowed : 0
-  const lost = meanOf(before.lost, missed, counted / lostSeconds)
-  if (!teaches(verdict)) return { ...before, at, learnt: bounded(faded, input.base), lost, verdict }
-  const spent = meanOf(before.spent, broken / allowed, counted / recentSeconds)
+  const lost = meanOf(known.lost, missed, counted / lostSeconds)
+  if (!teaches(verdict)) return { ...rested, lost }
+  const spent = meanOf(known.spent, broken / allowed, counted / recentSeconds)
   const perMinute = gain * (broken - aimed * allowed) - (spent < littleSpent ? giveBack : 0)
   const learnt = bounded(faded + (counted / 60) * perMinute, input.base)
-  return { at, learnt, spent, lost, verdict }
+  return { at, learnt, before, spent, lost, verdict }
+}
+
+/** Where the model was too strict by a tenth of the demand, e times as many requests may be late by it. */
+const lenienceRate = 10
+const mostLenient = 6
+/** Capacities are worked out anew only for each so large a step. */
+const lenienceStep = 0.01
+
+/**
+ * How many times as many requests as a bound allows may be late by the model, in sizing at `at`: 1 and up. Headroom that was given back
+ * says that the model is too strict, and where a few more late requests carry many more, it is given back there first.
+ */
+export function lenience(memory: HeadroomMemory | undefined, at: number): number {
+  if (memory === undefined) return 1
+  const learnt = memory.at < at ? memory.learnt : memory.before
+  const givenBack = Math.max(0, -Math.round(learnt / lenienceStep) * lenienceStep)
+  return Math.min(mostLenient, Math.exp(lenienceRate * givenBack))
 }
 
 /** Whole half per cents: a plan does not change with every tick of the memory. */
