@@ -13,7 +13,7 @@ import type { Eyes } from './observing.ts'
 const limitSeconds = 20
 
 /** So long the first decision waits for all of the past, before it is taken with the last hour alone. */
-const patienceSeconds = 3.5
+const patienceSeconds = 3
 
 /** Where some of the past could not be read, it is read anew, after so long at the earliest. */
 const healSeconds = 60
