@@ -57,10 +57,10 @@ describe('headroom feedback', () => {
   it('adds headroom after bad minutes, and takes a little back after good ones', () => {
     const worse = afterMinutes(10, bad)
     expect(worse.verdict).toBe('tooFew')
-    expect(worse.learnt).toBeCloseTo(10 * 0.04 * (0.3 - 0.007), 3)
+    expect(worse.learnt).toBeCloseTo(10 * 0.04 * (0.3 - 0.006), 3)
     const better = afterMinutes(60, good, worse)
     expect(better.verdict).toBe('kept')
-    expect(worse.learnt - better.learnt).toBeCloseTo(60 * 0.04 * 0.003 + worse.learnt / 168, 3)
+    expect(worse.learnt - better.learnt).toBeCloseTo(60 * 0.04 * 0.002 + worse.learnt / 168, 3)
   })
 
   it('holds the goal in the long run, whatever share of the minutes is bad', () => {

@@ -51,7 +51,7 @@ export interface HeadroomInput {
 const gain = 0.04
 
 /** Aims at this part of the requests that may break their SLO. What jumps took of it within a day is no longer there to spend. */
-const aim = 0.7
+const aim = 0.6
 const leastAim = 0.15
 const lostSeconds = 86_400
 
