@@ -9,10 +9,18 @@ import type { LengthBin } from './question.ts'
  * histogram's own (its sum is exact, its buckets are coarse). Events beyond the last edge count as at that edge.
  */
 export function lengthBins(histogram: Histogram, count: number): readonly LengthBin[] {
+  return binsAlong(curveOf(histogram), histogram, count)
+}
+
+function curveOf(histogram: Histogram): readonly Knot[] {
   const events = eventsPerSecond(histogram)
   if (!(events > 0)) throw new RangeError(`lengths need a histogram with events: got ${events} per second`)
+  return lengthCurve(histogram, events)
+}
+
+function binsAlong(curve: readonly Knot[], histogram: Histogram, count: number): readonly LengthBin[] {
   const edges = edgesOf(count)
-  const below = partialMeans(lengthCurve(histogram, events), edges)
+  const below = partialMeans(curve, edges)
   const bins = parts(edges).map(({ from, to }, i) => ({
     tokens: ((below[i + 1] ?? 0) - (below[i] ?? 0)) / (to - from),
     weight: to - from,
@@ -25,12 +33,13 @@ export function lengthBins(histogram: Histogram, count: number): readonly Length
 
 /**
  * Points for lengths to come, of which `requests` are in the histogram: as long as those seen, and by the standard error
- * `sd / sqrt(requests)` of their mean longer, since a few say little of the many (docs/MODEL.md, "Lengths").
+ * `sd / sqrt(requests)` of their mean longer, since a few say little of the many (docs/MODEL.md, "Lengths to come").
  */
 export function lengthsToCome(histogram: Histogram, count: number, requests: number): readonly LengthBin[] {
-  const { mean, standardDeviation } = momentsOf(lengthCurve(histogram, eventsPerSecond(histogram)))
+  const curve = curveOf(histogram)
+  const { mean, standardDeviation } = momentsOf(curve)
   const longer = mean > 0 ? 1 + standardDeviation / mean / Math.sqrt(requests) : 1
-  return lengthBins(histogram, count).map(({ tokens, weight }) => ({ tokens: tokens * longer, weight }))
+  return binsAlong(curve, histogram, count).map(({ tokens, weight }) => ({ tokens: tokens * longer, weight }))
 }
 
 /**

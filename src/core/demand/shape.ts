@@ -104,9 +104,10 @@ function asOfLate(histogram: LengthHistogram): LengthHistogram {
   const chance = surelyChanged * Math.sqrt(spread / (lately.eventsPerSecond * lately.seconds))
   if (!(Math.abs(now - usual) > Math.max(chance, largeChange * Math.max(now, usual)))) return histogram
   const factor = now / usual
+  const events = eventsPerSecond(histogram)
   return {
     upperBounds: upperBounds.map((bound) => bound * factor),
-    perSecond: perSecond.map((rate) => (rate * lately.eventsPerSecond) / eventsPerSecond(histogram)),
+    perSecond: perSecond.map((rate) => (rate * lately.eventsPerSecond) / events),
     sumPerSecond: lately.sumPerSecond,
     seconds: lately.seconds,
   }
