@@ -182,7 +182,7 @@ function classGauges(registry: Registry) {
   )
   const memory = add(
     'headroom_memory_ratio',
-    'The memory behind it, unrounded: what was learnt, the broken over the allowed of the last hours that taught (spent), and of the last day what no headroom could have kept (lost).',
+    'The memory behind it, unrounded: what was learnt, the broken over the allowed of the last hours that taught (spent), of the last day what no headroom could have kept (lost), and what is kept back for that (reserve).',
     ['of'],
   )
   const broken = add(
@@ -196,6 +196,7 @@ function classGauges(registry: Registry) {
         memory({ ...labels, of: 'learnt' }, known.headroom.learnt)
         memory({ ...labels, of: 'spent' }, known.headroom.spent)
         memory({ ...labels, of: 'lost' }, known.headroom.lost)
+        memory({ ...labels, of: 'reserve' }, known.headroom.reserve)
       }
       demand(labels, each.demand)
       if (!isMissing(each.forecast)) forecast(labels, each.forecast.atQuantile)

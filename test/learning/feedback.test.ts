@@ -30,7 +30,7 @@ function afterMinutes(minutes: number, input: HeadroomInput, memory?: HeadroomMe
 
 describe('sizing by what was learnt', () => {
   const learnt = (now: number, before = now): HeadroomMemory => {
-    return { at: 60, learnt: now, before, spent: 0.5, lost: 0, verdict: 'kept' }
+    return { at: 60, learnt: now, before, spent: 0.5, lost: 0, reserve: 0.4, verdict: 'kept' }
   }
 
   it('lets more requests be late by the model the more headroom was given back, up to six times as many', () => {
@@ -57,10 +57,11 @@ describe('headroom feedback', () => {
   it('adds headroom after bad minutes, and takes a little back after good ones', () => {
     const worse = afterMinutes(10, bad)
     expect(worse.verdict).toBe('tooFew')
-    expect(worse.learnt).toBeCloseTo(10 * 0.04 * (0.3 - 0.006), 3)
+    expect(worse.learnt).toBeCloseTo(10 * 0.04 * (0.3 - 0.0055), 3)
     const better = afterMinutes(60, good, worse)
     expect(better.verdict).toBe('kept')
-    expect(worse.learnt - better.learnt).toBeCloseTo(60 * 0.04 * 0.002 + worse.learnt / 168, 3)
+    const aims = 0.0057 - 0.004
+    expect(worse.learnt - better.learnt).toBeCloseTo(60 * 0.04 * aims + worse.learnt / 168, 3)
   })
 
   it('holds the goal in the long run, whatever share of the minutes is bad', () => {
@@ -87,7 +88,7 @@ describe('headroom feedback', () => {
   })
 
   it('gives back faster where busy engines have kept the SLO for hours, and not between two bad spells', () => {
-    const hours = afterMinutes(360, spotless)
+    const hours = afterMinutes(300, spotless)
     const later = afterMinutes(120, spotless, hours)
     expect(hours.learnt - later.learnt).toBeGreaterThan(120 * 0.001)
     // One bad spell ends that for hours.
@@ -137,6 +138,20 @@ describe('headroom feedback', () => {
     expect(
       afterMinutes(1, { ...good, kept: { broken: 0.001, allowed: 0.01, bounds: 'all' } }, worse).verdict,
     ).toBe('kept')
+  })
+
+  it('keeps back what jumps may take until days without them have passed, and again after one', () => {
+    const nearlyAll: HeadroomInput = { ...good, kept: { broken: 0.009, allowed: 0.01, bounds: 'all' } }
+    const jump: HeadroomInput = { ...bad, kept: { broken: 1, allowed: 0.01, bounds: 'all' }, load: 3 }
+    const first = afterMinutes(1, good)
+    expect(first.reserve).toBeCloseTo(0.4, 2)
+    expect(afterMinutes(1, nearlyAll, first).verdict).toBe('tooFew')
+    const days = afterMinutes(3 * 1440, good, first)
+    expect(days.reserve).toBeLessThan(0.01)
+    expect(afterMinutes(1, nearlyAll, days).verdict).toBe('kept')
+    const jumped = afterMinutes(720, good, afterMinutes(3, { ...jump, coming: 'some' }, days))
+    expect(jumped.reserve).toBeGreaterThan(2 * jumped.lost)
+    expect(afterMinutes(1, nearlyAll, jumped).verdict).toBe('tooFew')
   })
 
   it('holds the goal over days in which jumps break what no headroom keeps', () => {

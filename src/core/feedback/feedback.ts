@@ -13,6 +13,8 @@ export interface HeadroomMemory {
   readonly spent: number
   /** Mean of about the last day: what broke beyond any headroom's reach over allowed to be broken. */
   readonly lost: number
+  /** Kept back for what jumps to come may take, as a share of what may break. */
+  readonly reserve: number
   readonly verdict: Verdict
 }
 
@@ -50,20 +52,25 @@ export interface HeadroomInput {
 /** Of headroom per minute, for a minute in which all requests broke their SLO. */
 const gain = 0.04
 
-/** Aims at this part of the requests that may break their SLO. What jumps took of it within a day is no longer there to spend. */
-const aim = 0.6
+/** Aims at this part of the requests that may break their SLO, less what jumps took of it within a day, less what those to come may take. */
+const aim = 0.95
 const leastAim = 0.15
 const lostSeconds = 86_400
+
+/** What jumps take varies from day to day: three times what they took lately is kept back, and so much until that is known, and at most. */
+const reserveTimes = 3
+const mostReserve = 0.4
+const reserveSeconds = 43_200
 
 const lowestHeadroom = -0.35
 const highestHeadroom = 0.6
 
 /**
- * Where six hours that taught have spent less than half of what is aimed at, headroom is given back faster: so much per
+ * Where six hours that taught have spent less than so much of what may break, headroom is given back faster: so much per
  * minute. A shorter memory would call the hours between two bad spells ample, and bring the next one on.
  */
 const giveBack = 0.001
-const littleSpent = aim / 2
+const littleSpent = 0.3
 const recentSeconds = 21_600
 
 /** What was learnt fades: after a week without a word a third of it is left. */
@@ -82,10 +89,10 @@ export function advance(
   input: HeadroomInput,
 ): HeadroomMemory {
   if (memory !== undefined && at <= memory.at) return memory
-  const known = memory ?? { at, learnt: 0, spent: aim, lost: 0 }
+  const known = memory ?? { at, learnt: 0, spent: aim - mostReserve, lost: 0, reserve: mostReserve }
   const before = known.learnt
   const asked = askedOf(input, before)
-  const aimed = Math.max(leastAim, aim - known.lost)
+  const aimed = Math.max(leastAim, aim - known.lost - known.reserve)
   const verdict = judge(input, asked, aimed)
   const seconds = at - known.at
   const counted = Math.min(longestStepSeconds, seconds)
@@ -95,11 +102,12 @@ export function advance(
   const { broken, allowed } = input.kept
   const missed = verdict === 'orderedLate' ? broken / allowed : 0
   const lost = meanOf(known.lost, missed, counted / lostSeconds)
-  if (!teaches(verdict)) return { ...rested, lost }
+  const reserve = meanOf(known.reserve, Math.min(mostReserve, reserveTimes * lost), counted / reserveSeconds)
+  if (!teaches(verdict)) return { ...rested, lost, reserve }
   const spent = meanOf(known.spent, broken / allowed, counted / recentSeconds)
   const perMinute = gain * (broken - aimed * allowed) - (spent < littleSpent ? giveBack : 0)
   const learnt = bounded(faded + (counted / 60) * perMinute, input.base)
-  return { at, learnt, before, spent, lost, verdict }
+  return { at, learnt, before, spent, lost, reserve, verdict }
 }
 
 /** Where the model was too strict by a tenth of the demand, e times as many requests may be late by it. */

@@ -1,5 +1,6 @@
 // What will arrive by the time a replica ordered now is ready, and how sure that is: a hedged mixture of simple
 // experts on the logarithm of demand, with quantiles from its own past errors. Formulas and sources: docs/MODEL.md.
+import { climbOf, climbQuantile, firstCarry, learnCarry } from './climb.ts'
 import {
   type Errors,
   enterError,
@@ -34,6 +35,8 @@ interface Lessons {
   readonly fit: Fit
   readonly losses: Losses
   readonly errors: Errors
+  /** What part of a climb goes on. */
+  readonly carry: number
 }
 
 interface OpenForecast {
@@ -41,8 +44,11 @@ interface OpenForecast {
   readonly y: number
   readonly features: readonly number[]
   readonly opinions: Opinions
-  /** What was forecast from them: a change of y. */
+  /** What was forecast, a change of y: what the experts expect, and what is carried on of a climb. */
   readonly change: number
+  readonly climb: number
+  /** The change that one climb of ten was to exceed. */
+  readonly upper: number
 }
 
 export interface Forecast {
@@ -98,6 +104,7 @@ export function advance(
     fit: learnt.fit,
     losses: learnt.losses,
     errors: learnt.errors,
+    carry: learnt.carry,
   }
   return at - memory.openedAt < periodSeconds(horizonSeconds) ? moved : recorded(moved, season)
 }
@@ -106,15 +113,18 @@ export function advance(
 export function forecast(memory: ForecastMemory, quantile: number, season: Season | undefined): Forecast {
   const { horizonSeconds, requestsPerSecond, errors, highest } = memory
   const perHorizon = errorsPerHorizon(horizonSeconds)
-  const change = expectedChange(memory, opinionsOf(memory, featuresOf(memory, season)))
+  const { expected, carriedOn } = changeAhead(memory, opinionsOf(memory, featuresOf(memory, season)))
   const most = mostAboveHighest * highest
   const experience = experienceOf(errors, perHorizon)
   const provisional = experience < 1 ? sinceForecasts(memory) : 0
   return {
-    expected: Math.min(most, changed(requestsPerSecond, change)),
+    expected: Math.min(most, changed(requestsPerSecond, expected)),
     atQuantile: Math.min(
       most,
-      changed(requestsPerSecond, change + errorQuantile(errors, quantile, perHorizon, provisional)),
+      changed(
+        requestsPerSecond,
+        expected + carriedOn + errorQuantile(errors, quantile, perHorizon, provisional),
+      ),
     ),
     quantile,
     horizonSeconds,
@@ -142,18 +152,22 @@ function begun(
 
 function noLessons(horizonSeconds: number, requestsPerSecond: number): Lessons {
   const errors = noErrors(horizonSeconds, requestsPerSecond)
-  return { open: [], fit: newFit(featureCount), losses: noLosses, errors }
+  return {
+    ...{ open: [], fit: newFit(featureCount), losses: noLosses, errors },
+    carry: firstCarry(horizonSeconds),
+  }
 }
 
 function recorded(memory: ForecastMemory, season: Season | undefined): ForecastMemory {
   const x = featuresOf(memory, season)
   const opinions = opinionsOf(memory, x)
+  const { expected, carriedOn } = changeAhead(memory, opinions)
+  const change = expected + carriedOn
+  const climb = climbOf(memory.levels, memory.requestsPerSecond)
+  const perHorizon = errorsPerHorizon(memory.horizonSeconds)
   const open: OpenForecast = {
-    at: memory.at,
-    y: memory.levels.y,
-    features: x,
-    opinions,
-    change: expectedChange(memory, opinions),
+    ...{ at: memory.at, y: memory.levels.y, features: x, opinions, change, climb },
+    upper: climb > 0 ? change + errorQuantile(memory.errors, climbQuantile, perHorizon) : change,
   }
   return { ...memory, open: [...memory.open, open], openedAt: memory.at }
 }
@@ -168,6 +182,7 @@ function learn(lessons: Lessons, open: OpenForecast, at: number, y: number, hori
     fit: refit(lessons.fit, open.features, e, Math.exp(-period / fitTimeConstantSeconds)),
     losses: lose(lessons.losses, open.opinions, e, period),
     errors: enterError(lessons.errors, e - open.change, horizonSeconds, period),
+    carry: learnCarry(lessons.carry, open.climb, e > open.upper, horizonSeconds),
   }
 }
 
@@ -177,10 +192,20 @@ function sinceForecasts({ open, at, levels, horizonSeconds, requestsPerSecond }:
   return provisionalScale(changes, horizonSeconds, requestsPerSecond)
 }
 
-/** Of y until the horizon; the experts are believed in proportion to the experience there is. */
-function expectedChange({ errors, losses, horizonSeconds }: ForecastMemory, opinions: Opinions): number {
+interface ChangeAhead {
+  readonly expected: number
+  /** Of a climb: not expected, and no surprise. */
+  readonly carriedOn: number
+}
+
+/** Of y until the horizon; experts, and what is known of climbs, are believed in proportion to the experience there is. */
+function changeAhead(memory: ForecastMemory, opinions: Opinions): ChangeAhead {
+  const { errors, losses, horizonSeconds, levels, requestsPerSecond, carry } = memory
   const experience = experienceOf(errors, errorsPerHorizon(horizonSeconds))
-  return experience * mixed(losses, opinions, horizonSeconds)
+  return {
+    expected: experience * mixed(losses, opinions, horizonSeconds),
+    carriedOn: experience * carry * climbOf(levels, requestsPerSecond),
+  }
 }
 
 function opinionsOf({ levels, fit }: ForecastMemory, x: readonly number[]): Opinions {

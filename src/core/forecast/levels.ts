@@ -1,4 +1,4 @@
-// Where demand stands, on several time scales: exponentially weighted means of the log demand y, and y a minute ago.
+// Where demand stands, on several time scales: exponentially weighted means of the log demand y, and y of the last minutes.
 // Their differences say how fast it is moving, and are what the linear expert forecasts from.
 
 /** 30 %, 6 %, 1.5 % and 0.4 % of a new value every 15 s. */
@@ -9,7 +9,10 @@ const smoothSeconds = 92
 
 const minuteSeconds = 60
 
-/** Closer values than this are not kept: the last minute is at most eight values. */
+/** A climb is what y rose by within this time. */
+export const climbSeconds = 180
+
+/** Closer values than this are not kept: the last three minutes are at most twenty values. */
 const spacingSeconds = 10
 
 export interface Levels {
@@ -19,7 +22,7 @@ export interface Levels {
   readonly middle: number
   readonly slow: number
   readonly verySlow: number
-  /** Oldest first; the first is the newest that is at least a minute old, where there is one. */
+  /** Oldest first; the first is the newest that is at least as old as a climb is long, where there is one. */
   readonly recent: readonly { readonly at: number; readonly y: number }[]
 }
 
@@ -44,8 +47,8 @@ export function moveLevels(levels: Levels, at: number, y: number, seconds: numbe
 /** x of the linear expert; `seasonal` is s(t + h) - s(t). */
 export function features(levels: Levels, seasonal: number): readonly number[] {
   const { y, fast, middle, slow, verySlow, recent } = levels
-  const [first] = recent
-  const minuteAgo = first?.y ?? y
+  const now = recent.at(-1)?.at ?? 0
+  const minuteAgo = recent.findLast(({ at }) => at <= now - minuteSeconds)?.y ?? recent[0]?.y ?? y
   return [0.1, y - fast, fast - middle, middle - slow, slow - verySlow, seasonal, y - minuteAgo]
 }
 
@@ -54,6 +57,6 @@ export const featureCount = 7
 function moveRecent(recent: Levels['recent'], at: number, y: number): Levels['recent'] {
   const last = recent.at(-1)
   const all = last !== undefined && at - last.at < spacingSeconds ? recent : [...recent, { at, y }]
-  const old = all.findLastIndex((value) => value.at <= at - minuteSeconds)
+  const old = all.findLastIndex((value) => value.at <= at - climbSeconds)
   return all.slice(Math.max(0, old))
 }

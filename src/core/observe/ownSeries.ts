@@ -43,7 +43,7 @@ export interface LastDecided {
   /** The tick of that decision, where it is told. */
   readonly at?: number
   readonly targets: Readonly<Record<VariantId, number>>
-  readonly headrooms: Readonly<Record<ClassId, Pick<HeadroomMemory, 'learnt' | 'spent' | 'lost'>>>
+  readonly headrooms: Readonly<Record<ClassId, Pick<HeadroomMemory, 'learnt' | 'spent' | 'lost' | 'reserve'>>>
   readonly speeds: Readonly<Record<VariantId, RecordedSpeed>>
 }
 
@@ -136,10 +136,10 @@ function recordedHeadrooms(rows: readonly Row[]): LastDecided['headrooms'] {
     found[id] = { ...found[id], [labelOf(row, 'of')]: row.value }
   }
   return Object.fromEntries(
-    Object.entries(found).flatMap(([id, { learnt, spent, lost }]) =>
-      learnt === undefined || spent === undefined || lost === undefined
+    Object.entries(found).flatMap(([id, { learnt, spent, lost, reserve }]) =>
+      learnt === undefined || spent === undefined || lost === undefined || reserve === undefined
         ? []
-        : [[id, { learnt, spent, lost }]],
+        : [[id, { learnt, spent, lost, reserve }]],
     ),
   )
 }
