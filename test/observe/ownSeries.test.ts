@@ -47,14 +47,14 @@ describe('what the scaler told and saw', () => {
   })
 
   it('tells what a class has learnt only where all of it is on record, digit for digit', () => {
-    const [learnt, spent, lost] = [0.1 + 0.2, -1 / 3, 1 / 7]
+    const known = { learnt: 0.1 + 0.2, spent: -1 / 3, lost: 1 / 7, reserve: 3 / 7 }
     const of = (what: string, value: number) =>
       series('headroom_memory_ratio', value, { namespace: 'chat', policy: 'llama', class: 'chat', of: what })
-    expect(lastDecided([of('learnt', learnt), of('spent', spent), of('lost', lost)]).headrooms).toEqual({
-      'chat/llama/chat': { learnt, spent, lost },
-    })
-    expect(lastDecided([of('learnt', learnt)]).headrooms).toEqual({})
-    expect(lastDecided([of('learnt', learnt), of('spent', Number.NaN)]).headrooms).toEqual({})
+    const told = Object.entries(known).map(([what, value]) => of(what, value))
+    expect(lastDecided(told).headrooms).toEqual({ 'chat/llama/chat': known })
+    for (const missingOne of told)
+      expect(lastDecided(told.filter((row) => row !== missingOne)).headrooms).toEqual({})
+    expect(lastDecided([...told.slice(1), of('learnt', Number.NaN)]).headrooms).toEqual({})
   })
 
   it('tells what was learnt of a variant’s speed only where all of it is on record, and of which profile, digit for digit', () => {
