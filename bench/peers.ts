@@ -25,6 +25,9 @@ const help = `Usage: npx node bench/peers.ts --data DIR [flags]
 /** Demand that the clairvoyant's schedule is made for, as multiples of the true one: the cheapest that attains the goal counts. */
 const factors = [0.98, 1, 1.02, 1.05]
 
+/** What a rule needs that knows the present exactly and nothing of the future: factors of it. */
+const sightedFactors = [1, 1.04, 1.08, 1.12, 1.16, 1.2, 1.24, 1.28, 1.32, 1.36, 1.4, 1.45, 1.5]
+
 /** What the policy can switch, and what it is then. */
 const ablations: Readonly<Record<string, string>> = {
   'no quantile of the forecast': 'forecastQuantile: 0.5',
@@ -125,6 +128,9 @@ function jobsOf(cell: Cell, options: Settings): readonly Job[] {
   return [
     { cell, kind: 'bound' },
     ...factors.map((factor): Job => ({ cell, kind: 'clairvoyant', factor })),
+    ...(cell.fleet === 'h100'
+      ? sightedFactors.map((factor): Job => ({ cell, kind: 'sighted', factor }))
+      : []),
     { cell, kind: 'ours', behavior: '' },
     ...(options.ablations === 'on'
       ? Object.values(ablations).map((behavior): Job => ({ cell, kind: 'ours', behavior }))

@@ -4,9 +4,10 @@ import { type Clairvoyant, clairvoyant } from '../../src/backtest/bound/clairvoy
 import { type Known, knownCapacity } from '../../src/backtest/bound/known.ts'
 import type { ControllerOf } from '../../src/backtest/controller.ts'
 import { decideController } from '../../src/backtest/ours.ts'
-import { scheduled } from '../../src/backtest/peers/scheduled.ts'
+import { type Schedule, scheduled } from '../../src/backtest/peers/scheduled.ts'
 import type { Outcome } from '../../src/backtest/peers/tune.ts'
 import type { Result } from '../../src/backtest/result.ts'
+import type { VariantId } from '../../src/core/policy.ts'
 import { createTools, type Tools } from '../../src/core/tools.ts'
 import { type Cell, type Preparation, type Prepared, prepare, startupSigma } from './cells.ts'
 
@@ -14,6 +15,8 @@ export type Job = { readonly cell: Cell } & (
   | { readonly kind: 'bound' }
   /** A schedule that knows demand, made for `factor` times as much of it. */
   | { readonly kind: 'clairvoyant'; readonly factor: number }
+  /** The present known exactly, and nothing of the future: replicas for `factor` times the demand of this minute. */
+  | { readonly kind: 'sighted'; readonly factor: number }
   | { readonly kind: 'peer'; readonly peer: string; readonly label: string }
   /** `behavior`: lines of the policy that are not the defaults. */
   | { readonly kind: 'ours'; readonly behavior: string }
@@ -55,6 +58,10 @@ export function runJob(job: Job, prepared: Prepare, tools: Tools): Ran {
     case 'clairvoyant': {
       const cell = prepared(job.cell, '', 'an hour')
       return played(cell, scheduleOf(cell, job.factor, tools), tools)
+    }
+    case 'sighted': {
+      const cell = prepared(job.cell, '', 'an hour')
+      return played(cell, sightedOf(cell, job.factor, tools), tools)
     }
     case 'peer': {
       const cell = prepared(job.cell, '', 'an hour')
@@ -107,17 +114,33 @@ const leadFactor = 1.25
 function scheduleOf(cell: Prepared, factor: number, tools: Tools): ControllerOf {
   const bound = boundOf(cell, factor, tools)
   if (bound.kind !== 'bound') throw new Error(`no schedule: ${JSON.stringify(bound)}`)
-  const { known, policy, warmupSeconds } = cell
-  const leads = policy.variants.map(({ id, startupSeconds }) => [id, leadFactor * startupSeconds] as const)
-  return scheduled(
-    'clairvoyant',
-    {
-      fromSeconds: epochSeconds + warmupSeconds,
-      stepSeconds: known.stepSeconds,
-      counts: bound.schedule.counts,
-    },
-    Object.fromEntries(leads),
-  ).controllerOf
+  const leads = cell.policy.variants.map(
+    ({ id, startupSeconds }) => [id, leadFactor * startupSeconds] as const,
+  )
+  return replayed('clairvoyant', cell, bound.schedule.counts, Object.fromEntries(leads))
+}
+
+/** Of a fleet of one variant. Replicas are ordered when they are needed: they come a start-up time later. */
+function sightedOf(cell: Prepared, factor: number, { capacities }: Tools): ControllerOf {
+  const { known, policy } = cell
+  const [variant] = policy.variants
+  const [only] = known.classes
+  if (variant === undefined || only === undefined) throw new Error('a cell has a class and a variant')
+  const capacity = knownCapacity(policy, capacities)
+  const counts = Array.from(only.requestsPerSecond, (rate, t) =>
+    Math.ceil((factor * rate) / capacity(only, variant, t)),
+  )
+  return replayed('sighted', cell, { [variant.id]: counts }, {})
+}
+
+function replayed(
+  label: string,
+  { known: { stepSeconds }, warmupSeconds }: Prepared,
+  counts: Schedule['counts'],
+  leadSeconds: Readonly<Record<VariantId, number>>,
+): ControllerOf {
+  const fromSeconds = epochSeconds + warmupSeconds
+  return scheduled(label, { fromSeconds, stepSeconds, counts }, leadSeconds).controllerOf
 }
 
 function played(cell: Prepared, controllerOf: ControllerOf, tools: Tools): Ran {

@@ -67,7 +67,8 @@ function nameOf(job: Job): string {
     case 'bound':
       return `${cell}: bound`
     case 'clairvoyant':
-      return `${cell}: clairvoyant x ${job.factor}`
+    case 'sighted':
+      return `${cell}: ${job.kind} x ${job.factor}`
     case 'peer':
       return `${cell}: ${job.peer}, ${job.label}`
     case 'ours':
