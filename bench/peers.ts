@@ -26,7 +26,7 @@ const help = `Usage: npx node bench/peers.ts --data DIR [flags]
 const factors = [0.98, 1, 1.02, 1.05]
 
 /** What a rule needs that knows the present exactly and nothing of the future: factors of it. */
-const sightedFactors = [1, 1.04, 1.08, 1.12, 1.16, 1.2, 1.24, 1.28, 1.32, 1.36, 1.4, 1.45, 1.5]
+const sightedFactors = [1, 1.04, 1.08, 1.12, 1.16, 1.2, 1.24, 1.28, 1.36]
 
 /** What the policy can switch, and what it is then. */
 const ablations: Readonly<Record<string, string>> = {
