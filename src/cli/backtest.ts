@@ -9,6 +9,7 @@ import { isMissing } from '../core/reading.ts'
 import { backtestCsv, backtestTable, brokenLines } from '../report/backtestTable.ts'
 import { documentText } from '../report/documentText.ts'
 import { junitText } from '../report/junit.ts'
+import { findFloor, floorGoal } from './backtestFloor.ts'
 import { type BacktestJob, runJobs } from './backtestJobs.ts'
 import { requireComparable, writeReview } from './backtestReport.ts'
 import { backtestFlags, backtestOutputs, settingsFrom } from './backtestSettings.ts'
@@ -39,7 +40,7 @@ export const backtest = defineCommand({
     'read them: arrivals, lengths, bursts. What is not known is said and filled in, or refused: it is never no traffic.\n' +
     '\n' +
     'Every combination of --controller, --startup and --seed is a run. Equal seeds give equal bytes.\n' +
-    'Exit code 0: done; 4: a condition of --fail-if holds; 1: the traffic cannot be read; 2: usage; 3: invalid policy.',
+    'Exit code 0: done; 4: a condition of --fail-if holds, or no floor attains the goal; 1: the traffic cannot be read; 2: usage; 3: invalid policy.',
   flags: backtestFlags,
   examples: [
     {
@@ -70,6 +71,10 @@ export const backtest = defineCommand({
         'mixscaler backtest -p policies/ --trace chat=requests.csv --controller mixscaler,static --report review.html',
     },
     {
+      text: 'Bursts come faster than replicas start: what has to be planned for at all times to keep 99 %?',
+      command: 'mixscaler backtest -p policies/ --trace requests.csv --floor 99% --seed 1,2,3',
+    },
+    {
       text: 'Is it safe when the profiles are 10 % optimistic? Three seeds',
       command: 'mixscaler backtest -p policies/ --trace requests.csv --model-error 10% --seed 1,2,3 -o csv',
     },
@@ -79,6 +84,7 @@ export const backtest = defineCommand({
     if (values.junit !== undefined && values['fail-if'] === undefined)
       throw usageError('--junit needs --fail-if: it reports those conditions')
     const settings = settingsFrom(values)
+    const goal = values.floor === undefined ? undefined : floorGoal(values.floor, values, settings.variations)
     const reports = values.report ?? []
     requireComparable(reports, settings.variations)
     const { policies, warnings } = await requirePolicies(values.policy)
@@ -99,6 +105,11 @@ export const backtest = defineCommand({
         bound: values.bound === true && variation.controller === first ? 'asked' : 'not asked',
       }),
     )
+    if (goal !== undefined) {
+      const played = async (some: readonly BacktestJob[]): Promise<readonly Result[]> =>
+        (await simulated(some, settings.workers, terminal)).results
+      return findFloor(goal, jobs, played, output, terminal)
+    }
     const { results: ran, busiest } = await simulated(jobs, settings.workers, terminal)
     const results = withBounds(ran, terminal)
     const failures = results.map((result) => broken(limits, result))

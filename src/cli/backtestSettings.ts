@@ -68,6 +68,11 @@ export const backtestFlags = {
     type: 'boolean',
     text: 'also work out what somebody would have paid who knew the traffic',
   },
+  floor: {
+    type: 'string',
+    placeholder: 'SHARE',
+    text: 'find the least demand to plan for at all times so that this share of requests keeps its SLO',
+  },
   workers: { type: 'string', placeholder: 'N', text: 'threads (default: one per core)' },
   output: {
     type: 'string',

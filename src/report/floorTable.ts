@@ -1,0 +1,102 @@
+// The floor that was found, as people and programs read it: what was tried, and what to write into the policy.
+import { type FloorTrial, lowestReaching } from '../backtest/floor.ts'
+import type { PolicySet } from '../core/policy.ts'
+import { type Cell, csvText } from './csv.ts'
+import { change, money, rate } from './figures.ts'
+import { type ColumnHead, table, wrap } from './table.ts'
+
+export interface FloorDocument {
+  readonly format: 'mixscaler-floor/1'
+  /** 0..1: share of the requests of each class within its SLO, in every run. */
+  readonly goal: number
+  /** Undefined where none of those tried attains it. */
+  readonly found: FloorTrial | undefined
+  /** In order of their floors; the first is without one. */
+  readonly trials: readonly FloorTrial[]
+}
+
+export function floorDocument(trials: readonly FloorTrial[], goal: number): FloorDocument {
+  return {
+    format: 'mixscaler-floor/1',
+    goal,
+    found: lowestReaching(trials, goal),
+    trials: trials.toSorted((x, y) => x.share - y.share),
+  }
+}
+
+const heads: readonly ColumnHead[] = [
+  { title: 'OF THE PEAK', align: 'right' },
+  { title: 'COST', align: 'right' },
+  { title: 'ATTAINED', align: 'left' },
+]
+
+export function floorTable(document: FloorDocument, policies: PolicySet, width: number): string {
+  const { trials, found } = document
+  const nameOf = classNames(policies)
+  const rows = trials.map(({ share, floors, attained, dollarsPerHour }) => [
+    share === 0 ? 'no floor' : `${(100 * share).toFixed(1)} %`,
+    money(dollarsPerHour),
+    Object.entries(attained)
+      .map(([id, each]) => {
+        const floor = floors[id]
+        return `${nameOf(id)} ${(100 * each).toFixed(2)} %${floor === undefined ? '' : ` at ${rate(floor)}/s`}`
+      })
+      .join(', '),
+  ])
+  const lines = [...table(heads, rows, width), '', ...wrap(verdict(document, nameOf), width)]
+  const advice = found === undefined || found.share === 0 ? [] : ['', ...advised(found, policies)]
+  return `${[...lines, ...advice].join('\n')}\n`
+}
+
+/** A line per floor that was tried and class. */
+export function floorCsv({ trials, found }: FloorDocument): string {
+  const head: readonly Cell[] = [
+    ...['share_of_peak', 'class', 'floor_requests_per_second', 'attained', 'dollars_per_hour', 'found'],
+  ]
+  const lines = trials.flatMap(({ share, floors, attained, dollarsPerHour }) =>
+    Object.entries(attained).map(([id, each]): readonly Cell[] => [
+      ...[share, id, floors[id] ?? 0, each, dollarsPerHour, share === found?.share ? 'yes' : 'no'],
+    ]),
+  )
+  return csvText([head, ...lines])
+}
+
+function verdict({ trials, found, goal }: FloorDocument, nameOf: (id: string) => string): string {
+  const [without] = trials
+  const asked = percentOf(goal)
+  if (without === undefined) return ''
+  if (found === undefined) {
+    const most = trials.at(-1)?.share ?? 0
+    return `No floor attains ${asked}, not even ${percentOf(most)} of the busiest minute: what is late then does not wait for replicas to start. Try a longer SLO, faster engines, or look into bursts within a minute.`
+  }
+  if (found.share === 0) return `No floor is needed: ${asked} is attained without one.`
+  const floors = Object.entries(found.floors).map(([id, floor]) => `${nameOf(id)} for ${rate(floor)}`)
+  return `Planned at all times ${floors.join(' and ')} requests/s at least, ${asked} is attained at ${money(found.dollarsPerHour)}${change(without.dollarsPerHour, found.dollarsPerHour)}. In the policy:`
+}
+
+function percentOf(share: number): string {
+  return `${Number((100 * share).toFixed(4))} %`
+}
+
+/** For the policies that need a floor, one after another. */
+function advised({ floors }: FloorTrial, { policies }: PolicySet): readonly string[] {
+  return policies.flatMap(({ id, classes }) => {
+    const demand = classes.flatMap(({ id: classId, name }) => {
+      const floor = floors[classId]
+      return floor === undefined ? [] : [`${name}: { atLeast: ${floor} }`]
+    })
+    if (demand.length === 0) return []
+    return [
+      `  # ${id}`,
+      '  behavior:',
+      '    schedules:',
+      `      - { name: floor, from: "00:00", until: "00:00", demand: { ${demand.join(', ')} } }`,
+    ]
+  })
+}
+
+function classNames({ policies }: PolicySet): (id: string) => string {
+  const names = new Map(policies.flatMap(({ classes }) => classes.map(({ id, name }) => [id, name] as const)))
+  const alone = new Set(names.values()).size === names.size
+  return (id) => (alone ? (names.get(id) ?? id) : id)
+}
