@@ -1,5 +1,5 @@
-// The floor that traffic needs which comes faster than replicas start: the least demand of each class that has to be
-// planned for at all times for the goal to be attained. Found by trying: docs/BACKTEST.md, "The floor".
+// The floor that traffic needs which comes faster than replicas start: the demand of each class that has to be planned for
+// at all times for the goal to be attained. Found by trying: docs/BACKTEST.md, "The floor".
 import type { ClassId, PolicySet } from '../core/policy.ts'
 import type { Result } from './result.ts'
 
@@ -77,6 +77,18 @@ export function lowestReaching(trials: readonly FloorTrial[], goal: number): Flo
   const sorted = trials.toSorted((x, y) => y.share - x.share)
   const failing = sorted.findIndex((trial) => !reaches(trial, goal))
   return failing < 0 ? sorted.at(-1) : sorted[failing - 1]
+}
+
+/**
+ * The cheapest of those that attain the goal and are not contradicted by a higher one: the lowest need not be it, since where
+ * much is late headroom is learnt that costs more than the floor which spares it.
+ */
+export function cheapestReaching(trials: readonly FloorTrial[], goal: number): FloorTrial | undefined {
+  const lowest = lowestReaching(trials, goal)
+  if (lowest === undefined) return undefined
+  return trials
+    .filter(({ share }) => share >= lowest.share)
+    .reduce((best, each) => (each.dollarsPerHour < best.dollarsPerHour ? each : best), lowest)
 }
 
 /**

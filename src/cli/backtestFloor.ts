@@ -1,4 +1,4 @@
-// `backtest --floor 99%`: tries floors until the lowest that attains the goal is known, with every seed.
+// `backtest --floor 99%`: tries floors until the lowest that attains the goal is known, with every seed, and takes the cheapest from there on.
 import {
   type Floors,
   type FloorTrial,

@@ -71,7 +71,7 @@ export const backtestFlags = {
   floor: {
     type: 'string',
     placeholder: 'SHARE',
-    text: 'find the least demand to plan for at all times so that this share of requests keeps its SLO',
+    text: 'find what has to be planned for at all times so that this share of requests keeps its SLO',
   },
   workers: { type: 'string', placeholder: 'N', text: 'threads (default: one per core)' },
   output: {

@@ -1,5 +1,5 @@
 // The floor that was found, as people and programs read it: what was tried, and what to write into the policy.
-import { type FloorTrial, lowestReaching } from '../backtest/floor.ts'
+import { cheapestReaching, type FloorTrial } from '../backtest/floor.ts'
 import type { PolicySet } from '../core/policy.ts'
 import { type Cell, csvText } from './csv.ts'
 import { change, money, rate } from './figures.ts'
@@ -9,7 +9,7 @@ export interface FloorDocument {
   readonly format: 'mixscaler-floor/1'
   /** 0..1: share of the requests of each class within its SLO, in every run. */
   readonly goal: number
-  /** Undefined where none of those tried attains it. */
+  /** The cheapest that attains it, where none that is higher does not. Undefined where none of those tried attains it. */
   readonly found: FloorTrial | undefined
   /** In order of their floors; the first is without one. */
   readonly trials: readonly FloorTrial[]
@@ -19,7 +19,7 @@ export function floorDocument(trials: readonly FloorTrial[], goal: number): Floo
   return {
     format: 'mixscaler-floor/1',
     goal,
-    found: lowestReaching(trials, goal),
+    found: cheapestReaching(trials, goal),
     trials: trials.toSorted((x, y) => x.share - y.share),
   }
 }
@@ -70,8 +70,10 @@ function verdict({ trials, found, goal }: FloorDocument, nameOf: (id: string) =>
     return `No floor attains ${asked}, not even ${percentOf(most)} of the busiest minute: what is late then does not wait for replicas to start. Try a longer SLO, faster engines, or look into bursts within a minute.`
   }
   if (found.share === 0) return `No floor is needed: ${asked} is attained without one.`
-  const floors = Object.entries(found.floors).map(([id, floor]) => `${nameOf(id)} for ${rate(floor)}`)
-  return `Planned at all times ${floors.join(' and ')} requests/s at least, ${asked} is attained at ${money(found.dollarsPerHour)}${change(without.dollarsPerHour, found.dollarsPerHour)}. In the policy:`
+  const floors = Object.entries(found.floors).map(
+    ([id, floor]) => `${rate(floor)} requests/s of ${nameOf(id)}`,
+  )
+  return `With at least ${floors.join(' and ')} planned for at all times, ${asked} is attained at ${money(found.dollarsPerHour)}${change(without.dollarsPerHour, found.dollarsPerHour)}. In the policy:`
 }
 
 function percentOf(share: number): string {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
+  cheapestReaching,
   type FloorTrial,
   floorsAt,
   lowestReaching,
@@ -62,6 +63,15 @@ describe('the search for a floor', () => {
         0.99,
       )?.share,
     ).toBe(0)
+  })
+
+  it('takes the cheapest from there on, which need not be the lowest', () => {
+    const trial = (share: number, attained: number, dollarsPerHour: number): FloorTrial => {
+      return { share, floors: {}, attained: { chat: attained }, dollarsPerHour }
+    }
+    const trials = [trial(0, 0.8, 50), trial(0.5, 0.9, 40), trial(0.75, 0.995, 52), trial(1, 0.999, 45)]
+    expect(cheapestReaching(trials, 0.99)?.share).toBe(1)
+    expect(cheapestReaching([...trials, trial(1.5, 0.98, 60)], 0.99)).toBeUndefined()
   })
 
   it('rounds what is tried up to what is written down', () => {
