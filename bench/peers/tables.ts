@@ -127,7 +127,7 @@ export function printBars(compared: readonly Compared[], goal: number): void {
         const saved = 1 - dollarsPerHour / planner.best.outcome.dollarsPerHour
         verdict(
           saved >= 0,
-          `${nameOf(each.cell)}: not dearer than Dynamo tuned with hindsight to ${what}: ${percent(saved)} cheaper`,
+          `${nameOf(each.cell)}: not dearer than Dynamo tuned with hindsight to ${what}: ${percent(Math.abs(saved))} ${saved < 0 ? 'dearer' : 'cheaper'}`,
         )
       }
     }

@@ -12,9 +12,8 @@ import {
   sharesToTry,
   withFloors,
 } from '../../src/backtest/floor.ts'
-import { resolveFrom } from '../../src/core/profiles/library.ts'
-import { loadPolicies } from '../../src/policy/load.ts'
 import { mixscaler, scratch } from '../cli/run.ts'
+import { oneVariant } from './sites.ts'
 
 /** What is attained at a share of the peak. */
 type Attains = (share: number) => number
@@ -79,6 +78,15 @@ describe('the search for a floor', () => {
   })
 })
 
+it('plans for a floor at all times, beside the schedules that there are', () => {
+  const policies = oneVariant()
+  const [policy] = withFloors(policies, { 'demo/chat/chat': 12 }).policies
+  expect(policy?.schedules?.map(({ title, demand }) => [title, demand])).toEqual([
+    ['floor', { 'demo/chat/chat': { atLeastPerSecond: 12 } }],
+  ])
+  expect(withFloors(policies, {}).policies).toEqual(policies.policies)
+})
+
 const policyText = `apiVersion: mixscaler.dev/v1alpha1
 kind: ScalingPolicy
 metadata: { name: chat, namespace: demo }
@@ -96,16 +104,6 @@ spec:
       startup: 120s
       profile: { a: 6.58, b: 0.0193, c: 5.46e-5, ap: 6.58, bp: 0.0193, d2: 0, g: 0, h: 2, kvTokens: 400000 }
 `
-
-it('plans for a floor at all times, beside the schedules that there are', () => {
-  const loaded = loadPolicies([{ file: 'p.yaml', text: policyText }], resolveFrom([]))
-  if (loaded.kind !== 'loaded') throw new Error('the policy is valid')
-  const [policy] = withFloors(loaded.policies, { 'demo/chat/chat': 12 }).policies
-  expect(policy?.schedules?.map(({ title, demand }) => [title, demand])).toEqual([
-    ['floor', { 'demo/chat/chat': { atLeastPerSecond: 12 } }],
-  ])
-  expect(withFloors(loaded.policies, {}).policies).toEqual(loaded.policies.policies)
-})
 
 describe('mixscaler backtest --floor', () => {
   const directory = scratch()
