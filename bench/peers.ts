@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util'
 import type { Peer } from '../src/backtest/peers/peer.ts'
 import { type Cell, type FleetName, prepare, type TraceName, traces } from './peers/cells.ts'
-import { goal, type Job, keyOf, type Ran } from './peers/job.ts'
+import { type Job, keyOf, type Ran } from './peers/job.ts'
 import { runAll } from './peers/pool.ts'
 import { printAblations, printBars, printCell, printSingles } from './peers/tables.ts'
 
@@ -14,6 +14,7 @@ const help = `Usage: npx node bench/peers.ts --data DIR [flags]
   --fleets LIST     of h100, mix (default h100)
   --startups LIST   seconds (default 60,120,180)
   --seeds LIST      (default 1)
+  --goal SHARE      of requests within the SLO, and the percentile that it states (default 0.99)
   --days N          scored, at most (default 4)
   --cache FILE      results as JSON lines; a run that broke off goes on from there. Delete it when the code changes
   --threads N       (default 2)
@@ -48,6 +49,7 @@ interface Settings {
   readonly data: string
   readonly cells: readonly Cell[]
   readonly days: number
+  readonly goal: number
   readonly cache: string | undefined
   readonly threads: number
   readonly peers: readonly string[] | undefined
@@ -64,6 +66,7 @@ function settingsFrom(args: readonly string[]): Settings | undefined {
       startups: { type: 'string', default: '60,120,180' },
       seeds: { type: 'string', default: '1' },
       days: { type: 'string', default: '4' },
+      goal: { type: 'string', default: '0.99' },
       cache: { type: 'string' },
       threads: { type: 'string', default: '2' },
       peers: { type: 'string' },
@@ -76,12 +79,14 @@ function settingsFrom(args: readonly string[]): Settings | undefined {
     process.exitCode = values.help === true ? 0 : 2
     return undefined
   }
+  const goal = Number(values.goal)
   const names = values.traces.split(',')
   const wrong = names.find((name) => !(name in traces))
   if (wrong !== undefined) throw new Error(`--traces knows ${Object.keys(traces).join(', ')}: got "${wrong}"`)
   return {
     data: values.data,
     days: Number(values.days),
+    goal,
     cache: values.cache,
     threads: Number(values.threads),
     peers: values.peers?.split(','),
@@ -95,7 +100,10 @@ function settingsFrom(args: readonly string[]): Settings | undefined {
             values.seeds
               .split(',')
               .map(Number)
-              .map((seed) => ({ trace, fleet, startupSeconds, seed })),
+              .map((seed) => ({
+                ...{ trace, fleet, startupSeconds, seed },
+                ...(goal === 0.99 ? {} : { goal }),
+              })),
           ),
       ),
     ),
@@ -103,7 +111,7 @@ function settingsFrom(args: readonly string[]): Settings | undefined {
 }
 
 async function compare(options: Settings): Promise<void> {
-  const { data, cells, days } = options
+  const { data, cells, days, goal } = options
   const planned = cells.map((cell) => ({ cell, jobs: jobsOf(cell, options) }))
   const results = await runAll(
     planned.flatMap(({ jobs }) => jobs),

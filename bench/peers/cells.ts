@@ -24,6 +24,12 @@ export interface Cell {
   readonly fleet: FleetName
   readonly startupSeconds: number
   readonly seed: number
+  /** 0..1: share of requests within the SLO, which states the same percentile; absent: 0.99. */
+  readonly goal?: number
+}
+
+export function goalOf({ goal = 0.99 }: Cell): number {
+  return goal
 }
 
 export type TraceName = keyof typeof traces
@@ -167,7 +173,9 @@ interface Lengths {
 }
 
 /** Attainment is counted by request: TTFT, and the mean gap of each. Goals of 99 % are percentiles of 99. */
-function policyText({ fleet }: Cell, { ttft }: Trace, lengths: Lengths, behavior: string): string {
+function policyText(cell: Cell, { ttft }: Trace, lengths: Lengths, behavior: string): string {
+  const { fleet } = cell
+  const percentile = `p${Number((100 * goalOf(cell)).toPrecision(4))}`
   const variants = fleets[fleet].map((name) => {
     const { cost, a, b, c, kvTokens, gpu } = cards[name]
     return `
@@ -186,7 +194,7 @@ spec:
   model: meta-llama/Llama-3.1-8B-Instruct
   classes:
     - name: chat
-      slo: { ttft: { p99: ${ttft} }, tpot: { p99: 50ms } }
+      slo: { ttft: { ${percentile}: ${ttft} }, tpot: { ${percentile}: 50ms } }
       assumedShape: { promptTokens: ${lengths.promptTokens}, outputTokens: ${lengths.outputTokens} }
   variants:${variants.join('')}
   behavior: { ${behavior.includes('hpaTolerance') ? '' : 'hpaTolerance: 0%, '}${behavior} }

@@ -9,7 +9,7 @@ import type { Outcome } from '../../src/backtest/peers/tune.ts'
 import type { Result } from '../../src/backtest/result.ts'
 import type { VariantId } from '../../src/core/policy.ts'
 import { createTools, type Tools } from '../../src/core/tools.ts'
-import { type Cell, type Preparation, type Prepared, prepare, startupSigma } from './cells.ts'
+import { type Cell, goalOf, type Preparation, type Prepared, prepare, startupSigma } from './cells.ts'
 
 export type Job = { readonly cell: Cell } & (
   | { readonly kind: 'bound' }
@@ -45,15 +45,13 @@ export function preparing(data: string, days: number): Prepare {
   }
 }
 
-export const goal = 0.99
-
 export function runJob(job: Job, prepared: Prepare, tools: Tools): Ran {
   switch (job.kind) {
     case 'bound': {
       const cell = prepared(job.cell, '', 'an hour')
       const bound = boundOf(cell, 1, tools)
       if (bound.kind !== 'bound') throw new Error(`no bound: ${JSON.stringify(bound)}`)
-      return { attainment: goal, dollarsPerHour: bound.dollars / hoursOf(cell.known), events: 0 }
+      return { attainment: goalOf(job.cell), dollarsPerHour: bound.dollars / hoursOf(cell.known), events: 0 }
     }
     case 'clairvoyant': {
       const cell = prepared(job.cell, '', 'an hour')
@@ -84,7 +82,7 @@ export function runJob(job: Job, prepared: Prepare, tools: Tools): Ran {
 const tickSeconds = 15
 
 function boundOf(
-  { policy, site, known }: Prepared,
+  { cell, policy, site, known }: Prepared,
   factor: number,
   { engines, capacities }: Tools,
 ): Clairvoyant {
@@ -97,7 +95,7 @@ function boundOf(
   }
   return clairvoyant(
     {
-      ...{ policy, pools: site.policies.pools, known: scaled, allowedMisses: 1 - goal },
+      ...{ policy, pools: site.policies.pools, known: scaled, allowedMisses: 1 - goalOf(cell) },
       capacity: knownCapacity(policy, capacities),
     },
     engines.large,
