@@ -1,9 +1,11 @@
 // How far the fluid plant is from the request-level one, on recorded traffic under our own controller and on static
 // fleets; how fast both are; what two weeks of a fleet of ten variants take. CPU time of this process, not wall time.
-// Usage: npx node bench/backtest.ts TRACE.csv [more traces] [--scale 4] [--step 5] [--static 3,3] [--seeds 8] [--weeks] [--million]
+// Usage: npx node bench/backtest.ts TRACE.csv [more traces] [--scale 4] [--step 5] [--static 3,3] [--floor REQUESTS/S] [--seeds 8] [--weeks] [--million]
+// --floor: so much is planned for at all times under our own controller (`backtest --floor` finds it).
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { backtest, defaultPlant, defaultStepSeconds, type Setup } from '../src/backtest/backtest.ts'
+import { withFloors } from '../src/backtest/floor.ts'
 import { decideController, staticController } from '../src/backtest/ours.ts'
 import type { Result } from '../src/backtest/result.ts'
 import { readTrace } from '../src/backtest/traffic/readTrace.ts'
@@ -24,6 +26,7 @@ const { values, positionals } = parseArgs({
     scale: { type: 'string', default: '4' },
     step: { type: 'string', default: String(defaultStepSeconds) },
     static: { type: 'string', multiple: true },
+    floor: { type: 'string' },
     seeds: { type: 'string', default: '1' },
     weeks: { type: 'boolean' },
     million: { type: 'boolean' },
@@ -155,11 +158,20 @@ if (positionals.length > 0) {
     'plant, fleet                        attained      TTFT      gaps      $/h  TTFT95 TTFT99 TPOT95 up/down   plant s decide s',
   )
 }
+const floored =
+  values.floor === undefined
+    ? twoGpus
+    : withFloors(
+        twoGpus,
+        Object.fromEntries(
+          twoGpus.policies.flatMap(({ classes }) => classes.map(({ id }) => [id, Number(values.floor)])),
+        ),
+      )
 for (const file of positionals) {
   const traffic = trafficOf(file)
   for (const fleet of ['ours', ...(values.static ?? [])]) {
     const counts = fleet === 'ours' ? undefined : fleet.split(',').map(Number)
-    const runs = (['request', 'fluid'] as const).map((fidelity) => timed(twoGpus, traffic, fidelity, counts))
+    const runs = (['request', 'fluid'] as const).map((fidelity) => timed(floored, traffic, fidelity, counts))
     const label = `${file.replace(/.*_|\.csv$/g, '')} x ${values.scale}, ${fleet}`
     for (const [i, run] of runs.entries())
       console.log(row(`${i === 0 ? 'request' : 'fluid  '} ${label}`, run))
@@ -168,7 +180,7 @@ for (const file of positionals) {
   const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => i + 1)
   if (seeds.length < 2) continue
   const means = (['request', 'fluid'] as const).map((fidelity) => {
-    const results = seeds.map((seed) => timed(twoGpus, traffic, fidelity, undefined, seed))
+    const results = seeds.map((seed) => timed(floored, traffic, fidelity, undefined, seed))
     const mean = (of: (run: Timed) => number): number =>
       results.reduce((sum, run) => sum + of(run), 0) / seeds.length
     return { attained: mean(attained), cost: mean(({ result }) => result.dollarsPerHour), results }

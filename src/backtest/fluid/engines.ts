@@ -3,6 +3,7 @@
 import { decodeStep, prefillSurcharge } from '../../core/capacity/iteration.ts'
 import type { Workload } from '../../core/capacity/lengths.ts'
 import type { SiteVariant } from '../site.ts'
+import { metOnArrival, metWhileRunning } from './emptyReplicas.ts'
 import { type LatencyTable, type Mix, meanSeconds } from './latencyTable.ts'
 import { type Share, Tables } from './mixedShape.ts'
 
@@ -101,12 +102,14 @@ export class Engines {
     const slow = 1 - Math.exp(-seconds / Math.max(seconds, this.staySeconds))
     this.runningEach += slow * (runningNow - this.runningEach)
     const lasting = this.equivalentLoad(work, table)
+    const rate = this.arrivalsPerSecond / replicas
+    const inSystem = this.runningEach + (rate / 1000) * work.e1
     return {
       begun,
       completed,
       waitSeconds: left > 1e-9 && began > 0 ? ((before + left) / 2 / began) * seconds : 0,
-      arriving: table.arriving(this.arrivalsPerSecond / replicas, lasting, pooled),
-      running: table.running(lasting, pooled),
+      arriving: table.arriving(rate * metOnArrival(inSystem, pooled), lasting, pooled),
+      running: table.running(lasting * metWhileRunning(inSystem, pooled), pooled),
       gaps: this.stepMs > 0 ? (runningNow * replicas * seconds * 1000) / this.stepMs : 0,
     }
   }
