@@ -7,7 +7,7 @@ import {
   type HeadroomMemory,
   lenience,
 } from '../../src/core/feedback/feedback.ts'
-import { missing } from '../../src/core/reading.ts'
+import { isMissing, missing } from '../../src/core/reading.ts'
 
 const good: HeadroomInput = {
   base: 0,
@@ -138,6 +138,17 @@ describe('headroom feedback', () => {
     expect(
       afterMinutes(1, { ...good, kept: { broken: 0.001, allowed: 0.01, bounds: 'all' } }, worse).verdict,
     ).toBe('kept')
+  })
+
+  it('learns as fast for a goal of 99.9 %, of which a tenth as many may miss', () => {
+    const strict = (input: HeadroomInput): HeadroomInput => {
+      const { kept } = input
+      return isMissing(kept)
+        ? input
+        : { ...input, kept: { ...kept, broken: kept.broken / 10, allowed: kept.allowed / 10 } }
+    }
+    for (const input of [good, bad])
+      expect(afterMinutes(20, strict(input)).learnt).toBeCloseTo(afterMinutes(20, input).learnt, 9)
   })
 
   it('keeps back what jumps may take until days without them have passed, and again after one', () => {

@@ -49,8 +49,10 @@ export interface HeadroomInput {
   readonly reach: 'withinReach' | 'outOfReach'
 }
 
-/** Of headroom per minute, for a minute in which all requests broke their SLO. */
+/** Of headroom per minute, for a minute in which all requests broke their SLO, where one in a hundred may; more where fewer may. */
 const gain = 0.04
+const usualLate = 0.01
+const mostTimes = 10
 
 /** Aims at this part of the requests that may break their SLO, less what jumps took of it within a day, less what those to come may take. */
 const aim = 0.95
@@ -105,7 +107,8 @@ export function advance(
   const reserve = meanOf(known.reserve, Math.min(mostReserve, reserveTimes * lost), counted / reserveSeconds)
   if (!teaches(verdict)) return { ...rested, lost, reserve }
   const spent = meanOf(known.spent, broken / allowed, counted / recentSeconds)
-  const perMinute = gain * (broken - aimed * allowed) - (spent < littleSpent ? giveBack : 0)
+  const times = Math.min(mostTimes, Math.max(1, usualLate / allowed))
+  const perMinute = times * gain * (broken - aimed * allowed) - (spent < littleSpent ? giveBack : 0)
   const learnt = bounded(faded + (counted / 60) * perMinute, input.base)
   return { at, learnt, before, spent, lost, reserve, verdict }
 }

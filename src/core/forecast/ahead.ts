@@ -1,5 +1,6 @@
 // How far ahead a class is planned for, and what is forecast for then. Only demand that compares with earlier demand
 // teaches anything: while engines of the class cannot be read, its forecast rests.
+import { allowedLate } from '../allowedLate.ts'
 import type { DemandReadAt } from '../demand/readAt.ts'
 import { type ScalingPolicy, serves, type TrafficClass, type Variant } from '../policy.ts'
 import { isMissing, missing, type Reading } from '../reading.ts'
@@ -34,7 +35,8 @@ export function lookAhead(
   )
   if (isMissing(entered)) return entered
   const lead = leadOfClass(policy, trafficClass)
-  const quantile = quantileFor(policy.behavior.forecastQuantile, lead)
+  const { forecastQuantile, attainment } = policy.behavior
+  const quantile = quantileFor(forecastQuantile, lead, allowedLate(trafficClass.serviceLevel, attainment))
   return {
     forecast: forecastFrom(entered, at, taken(requestsPerSecond), lead, quantile),
     history: entered,

@@ -18,14 +18,22 @@ export function leadOf(variants: readonly Variant[]): number {
   )
 }
 
-/** Too few replicas stay too few for a lead: of every lead, demand may be above the plan for so long. */
+/** Too few replicas stay too few for a lead: of every lead, demand may be above the plan for so long, for a goal of 99 %. */
 const shortSeconds = 33
+const usualLate = 0.01
 const leastQuantile = 0.5
 const mostQuantile = 0.95
 
-/** The quantile of the forecast that is planned for: docs/MODEL.md, "How sure a plan is". */
-export function quantileFor(stated: Behavior['forecastQuantile'], leadSeconds: number): number {
-  return stated === 'byLead'
-    ? Math.min(mostQuantile, Math.max(leastQuantile, 1 - shortSeconds / leadSeconds))
-    : stated
+/**
+ * The quantile of the forecast that is planned for, where `allowed` (0..1) of the requests may miss their SLO: docs/MODEL.md, "How sure a
+ * plan is".
+ */
+export function quantileFor(
+  stated: Behavior['forecastQuantile'],
+  leadSeconds: number,
+  allowed: number,
+): number {
+  if (stated !== 'byLead') return stated
+  const short = shortSeconds * Math.sqrt(Math.min(1, allowed / usualLate))
+  return Math.min(mostQuantile, Math.max(leastQuantile, 1 - short / leadSeconds))
 }
