@@ -120,11 +120,15 @@ function ratioOf({ gap }: SpeedSample, { base, slopes }: Correction): number {
   return (base * gap.base + slopes * gap.slopes) / (gap.base + gap.slopes)
 }
 
-/** The next factor on the grid of steps; stays where it is within a step of what was fitted. */
+/**
+ * The next factor on the grid of steps; stays where it is within a step of what was fitted, and uncorrected while what was fitted
+ * is not notable: what is read wanders by as much around engines that are just as their profile says.
+ */
 function towards(applied: number, fitted: number, most: number): number {
   const wanted = Math.log(Math.min(most, Math.max(1 / most, fitted))) / stepSize
   const now = Math.log(applied) / stepSize
-  if (Math.abs(wanted - now) < 1) return applied
+  const unmoved = Math.abs(now) < 0.5 ? Math.log(1 + notable) / stepSize : 1
+  if (Math.abs(wanted - now) < unmoved) return applied
   const steps = Math.round(now + Math.min(mostSteps, Math.max(-mostSteps, wanted - now)))
   return Math.exp(steps * stepSize)
 }
