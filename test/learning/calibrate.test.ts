@@ -72,6 +72,22 @@ describe('learning how fast engines are', () => {
     expect(later.learnt && corrected(h100, later.learnt.applied).a).toBeCloseTo(h100.a * base, 9)
   })
 
+  it('corrects nothing by what profiles are only fitted to, and all of what is beyond it', () => {
+    // The gap at which the profile is right, for as many first tokens as it comes with.
+    let right = 0.009
+    for (let i = 0; i < 30; i++) {
+      const gap = afterMinutes(4, () => input(seen(right))).samples.at(-1)?.gap
+      right = ((gap?.base ?? 0) + (gap?.slopes ?? 0)) / 1000
+    }
+    const learnt = (times: (at: number) => number) =>
+      afterMinutes(40, (at) => input(seen(right * times(at)))).learnt
+    expect(learnt(() => 1.03)?.ratio).toBe(1)
+    expect(learnt((at) => 1 + 0.04 * Math.sin(at / 700))?.ratio).toBe(1)
+    expect(learnt(() => 1.08)?.ratio).toBeCloseTo(1.08, 1)
+    expect(learnt(() => 1.08)?.ratio).toBeGreaterThan(1.05)
+    expect(learnt(() => 0.9)?.ratio).toBeLessThan(0.93)
+  })
+
   it('never corrects a measured profile by more than a factor of two, an estimate by four', () => {
     const crawling = input(seen(0.0255))
     expect(afterMinutes(60, () => crawling).learnt?.applied.base).toBeCloseTo(2, 1)
