@@ -118,3 +118,22 @@ export function sharesToTry(trials: readonly FloorTrial[], goal: number): readon
   if (found.share - below <= finest * found.share) return []
   return Array.from({ length: between }, (_, i) => below + (i + 1) * step)
 }
+
+export interface FloorDocument {
+  readonly format: 'mixscaler-floor/1'
+  /** 0..1: share of the requests of each class within its SLO, in every run. */
+  readonly goal: number
+  /** The cheapest that attains it, where none that is higher does not. Undefined where none of those tried attains it. */
+  readonly found: FloorTrial | undefined
+  /** In order of their floors; the first is without one. */
+  readonly trials: readonly FloorTrial[]
+}
+
+export function floorDocument(trials: readonly FloorTrial[], goal: number): FloorDocument {
+  return {
+    format: 'mixscaler-floor/1',
+    goal,
+    found: cheapestReaching(trials, goal),
+    trials: trials.toSorted((x, y) => x.share - y.share),
+  }
+}

@@ -2,6 +2,7 @@
 import {
   type Floors,
   type FloorTrial,
+  floorDocument,
   floorsAt,
   lowestReaching,
   missedPeaks,
@@ -14,7 +15,7 @@ import type { Result } from '../backtest/result.ts'
 import type { PolicySet } from '../core/policy.ts'
 import { parseShare } from '../policy/quantity.ts'
 import { documentText } from '../report/documentText.ts'
-import { floorCsv, floorDocument, floorTable } from '../report/floorTable.ts'
+import { floorCsv, floorTable } from '../report/floorTable.ts'
 import type { BacktestJob } from './backtestJobs.ts'
 import type { backtestFlags, backtestOutputs, Variation } from './backtestSettings.ts'
 import type { Terminal, Values } from './command.ts'

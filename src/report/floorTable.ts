@@ -1,28 +1,9 @@
 // The floor that was found, as people and programs read it: what was tried, and what to write into the policy.
-import { cheapestReaching, type FloorTrial } from '../backtest/floor.ts'
+import type { FloorDocument, FloorTrial } from '../backtest/floor.ts'
 import type { PolicySet } from '../core/policy.ts'
 import { type Cell, csvText } from './csv.ts'
 import { change, money, rate } from './figures.ts'
 import { type ColumnHead, table, wrap } from './table.ts'
-
-export interface FloorDocument {
-  readonly format: 'mixscaler-floor/1'
-  /** 0..1: share of the requests of each class within its SLO, in every run. */
-  readonly goal: number
-  /** The cheapest that attains it, where none that is higher does not. Undefined where none of those tried attains it. */
-  readonly found: FloorTrial | undefined
-  /** In order of their floors; the first is without one. */
-  readonly trials: readonly FloorTrial[]
-}
-
-export function floorDocument(trials: readonly FloorTrial[], goal: number): FloorDocument {
-  return {
-    format: 'mixscaler-floor/1',
-    goal,
-    found: cheapestReaching(trials, goal),
-    trials: trials.toSorted((x, y) => x.share - y.share),
-  }
-}
 
 const heads: readonly ColumnHead[] = [
   { title: 'OF THE PEAK', align: 'right' },
