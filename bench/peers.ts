@@ -100,10 +100,7 @@ function settingsFrom(args: readonly string[]): Settings | undefined {
             values.seeds
               .split(',')
               .map(Number)
-              .map((seed) => ({
-                ...{ trace, fleet, startupSeconds, seed },
-                ...(goal === 0.99 ? {} : { goal }),
-              })),
+              .map((seed) => ({ trace, fleet, startupSeconds, seed, goal })),
           ),
       ),
     ),

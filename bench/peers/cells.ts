@@ -24,12 +24,8 @@ export interface Cell {
   readonly fleet: FleetName
   readonly startupSeconds: number
   readonly seed: number
-  /** 0..1: share of requests within the SLO, which states the same percentile; absent: 0.99. */
-  readonly goal?: number
-}
-
-export function goalOf({ goal = 0.99 }: Cell): number {
-  return goal
+  /** 0..1: share of requests within the SLO, which states the same percentile. */
+  readonly goal: number
 }
 
 export type TraceName = keyof typeof traces
@@ -173,9 +169,8 @@ interface Lengths {
 }
 
 /** Attainment is counted by request: TTFT, and the mean gap of each. Goals of 99 % are percentiles of 99. */
-function policyText(cell: Cell, { ttft }: Trace, lengths: Lengths, behavior: string): string {
-  const { fleet } = cell
-  const percentile = `p${Number((100 * goalOf(cell)).toPrecision(4))}`
+function policyText({ fleet, goal }: Cell, { ttft }: Trace, lengths: Lengths, behavior: string): string {
+  const percentile = `p${Number((100 * goal).toPrecision(4))}`
   const variants = fleets[fleet].map((name) => {
     const { cost, a, b, c, kvTokens, gpu } = cards[name]
     return `

@@ -9,7 +9,7 @@ import type { Outcome } from '../../src/backtest/peers/tune.ts'
 import type { Result } from '../../src/backtest/result.ts'
 import type { VariantId } from '../../src/core/policy.ts'
 import { createTools, type Tools } from '../../src/core/tools.ts'
-import { type Cell, goalOf, type Preparation, type Prepared, prepare, startupSigma } from './cells.ts'
+import { type Cell, type Preparation, type Prepared, prepare, startupSigma } from './cells.ts'
 
 export type Job = { readonly cell: Cell } & (
   | { readonly kind: 'bound' }
@@ -51,7 +51,7 @@ export function runJob(job: Job, prepared: Prepare, tools: Tools): Ran {
       const cell = prepared(job.cell, '', 'an hour')
       const bound = boundOf(cell, 1, tools)
       if (bound.kind !== 'bound') throw new Error(`no bound: ${JSON.stringify(bound)}`)
-      return { attainment: goalOf(job.cell), dollarsPerHour: bound.dollars / hoursOf(cell.known), events: 0 }
+      return { attainment: job.cell.goal, dollarsPerHour: bound.dollars / hoursOf(cell.known), events: 0 }
     }
     case 'clairvoyant': {
       const cell = prepared(job.cell, '', 'an hour')
@@ -95,7 +95,7 @@ function boundOf(
   }
   return clairvoyant(
     {
-      ...{ policy, pools: site.policies.pools, known: scaled, allowedMisses: 1 - goalOf(cell) },
+      ...{ policy, pools: site.policies.pools, known: scaled, allowedMisses: 1 - cell.goal },
       capacity: knownCapacity(policy, capacities),
     },
     engines.large,

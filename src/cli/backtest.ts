@@ -108,7 +108,7 @@ export const backtest = defineCommand({
     if (goal !== undefined) {
       const played = async (some: readonly BacktestJob[]): Promise<readonly Result[]> =>
         (await simulated(some, settings.workers, terminal)).results
-      return findFloor(goal, jobs, played, output, terminal)
+      return findFloor(goal, policies, jobs, played, output, terminal)
     }
     const { results: ran, busiest } = await simulated(jobs, settings.workers, terminal)
     const results = withBounds(ran, terminal)

@@ -12,12 +12,13 @@ import {
   withFloors,
 } from '../backtest/floor.ts'
 import type { Result } from '../backtest/result.ts'
-import type { PolicySet } from '../core/policy.ts'
+import type { ClassId, PolicySet } from '../core/policy.ts'
 import { parseShare } from '../policy/quantity.ts'
 import { documentText } from '../report/documentText.ts'
 import { floorCsv, floorTable } from '../report/floorTable.ts'
 import type { BacktestJob } from './backtestJobs.ts'
 import type { backtestFlags, backtestOutputs, Variation } from './backtestSettings.ts'
+import { classNames } from './classNames.ts'
 import type { Terminal, Values } from './command.ts'
 import { type ExitCode, exitCodes, usageError } from './exit.ts'
 import { plainColumns } from './values.ts'
@@ -45,12 +46,12 @@ export function floorGoal(
 /** `played`: the results of all jobs; `jobs`: one for each seed. */
 export async function findFloor(
   goal: number,
+  policies: PolicySet,
   jobs: readonly BacktestJob[],
   played: (jobs: readonly BacktestJob[]) => Promise<readonly Result[]>,
   output: (typeof backtestOutputs)[number],
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const [{ policies }] = jobs as readonly [BacktestJob]
   const bare = await played(jobs)
   const without = trialOf(0, {}, bare)
   const trials = reaches(without, goal)
@@ -75,16 +76,14 @@ async function tried(
     terminal.error(
       `trying floors of ${shares.map((share) => `${Math.round(100 * share)} %`).join(', ')} of the busiest minute\n`,
     )
+    const floors = shares.map((share) => floorsAt(share, peaks))
     const results = await played(
-      shares.flatMap((share) => {
-        const floors = floorsAt(share, peaks)
-        return jobs.map((job) => ({ ...job, policies: withFloors(job.policies, floors) }))
-      }),
+      floors.flatMap((each) => jobs.map((job) => ({ ...job, policies: withFloors(job.policies, each) }))),
     )
     trials = [
       ...trials,
       ...shares.map((share, i) =>
-        trialOf(share, floorsAt(share, peaks), results.slice(i * jobs.length, (i + 1) * jobs.length)),
+        trialOf(share, floors[i] ?? {}, results.slice(i * jobs.length, (i + 1) * jobs.length)),
       ),
     ]
   }
@@ -100,11 +99,15 @@ function printed(
   const document = floorDocument(trials, goal)
   switch (output) {
     case 'table':
-      return floorTable(document, policies, columns ?? plainColumns)
+      return floorTable(document, policies, shortestNames(policies), columns ?? plainColumns)
     case 'csv':
       return floorCsv(document)
     case 'json':
     case 'yaml':
       return documentText({ ...document, found: document.found ?? null }, output)
   }
+}
+
+function shortestNames(policies: PolicySet): ReadonlyMap<ClassId, string> {
+  return new Map(classNames(policies).map(({ trafficClass: { id }, shortest }) => [id, shortest]))
 }

@@ -1,6 +1,6 @@
 // The floor that was found, as people and programs read it: what was tried, and what to write into the policy.
 import type { FloorDocument, FloorTrial } from '../backtest/floor.ts'
-import type { PolicySet } from '../core/policy.ts'
+import type { ClassId, PolicySet } from '../core/policy.ts'
 import { type Cell, csvText } from './csv.ts'
 import { change, money, rate } from './figures.ts'
 import { type ColumnHead, table, wrap } from './table.ts'
@@ -11,9 +11,15 @@ const heads: readonly ColumnHead[] = [
   { title: 'ATTAINED', align: 'left' },
 ]
 
-export function floorTable(document: FloorDocument, policies: PolicySet, width: number): string {
+/** `names`: of the policies' classes. */
+export function floorTable(
+  document: FloorDocument,
+  policies: PolicySet,
+  names: ReadonlyMap<ClassId, string>,
+  width: number,
+): string {
   const { trials, found } = document
-  const nameOf = classNames(policies)
+  const nameOf = (id: ClassId): string => names.get(id) ?? id
   const rows = trials.map(({ share, floors, attained, dollarsPerHour }) => [
     share === 0 ? 'no floor' : `${(100 * share).toFixed(1)} %`,
     money(dollarsPerHour),
@@ -42,7 +48,7 @@ export function floorCsv({ trials, found }: FloorDocument): string {
   return csvText([head, ...lines])
 }
 
-function verdict({ trials, found, goal }: FloorDocument, nameOf: (id: string) => string): string {
+function verdict({ trials, found, goal }: FloorDocument, nameOf: (id: ClassId) => string): string {
   const [without] = trials
   const asked = percentOf(goal)
   if (without === undefined) return ''
@@ -76,10 +82,4 @@ function advised({ floors }: FloorTrial, { policies }: PolicySet): readonly stri
       `      - { name: floor, from: "00:00", until: "00:00", demand: { ${demand.join(', ')} } }`,
     ]
   })
-}
-
-function classNames({ policies }: PolicySet): (id: string) => string {
-  const names = new Map(policies.flatMap(({ classes }) => classes.map(({ id, name }) => [id, name] as const)))
-  const alone = new Set(names.values()).size === names.size
-  return (id) => (alone ? (names.get(id) ?? id) : id)
 }

@@ -13,7 +13,7 @@ import {
   withFloors,
 } from '../../src/backtest/floor.ts'
 import { mixscaler, scratch } from '../cli/run.ts'
-import { oneVariant } from './sites.ts'
+import { oneVariant, oneVariantText } from './sites.ts'
 
 /** What is attained at a share of the peak. */
 type Attains = (share: number) => number
@@ -87,23 +87,7 @@ it('plans for a floor at all times, beside the schedules that there are', () => 
   expect(withFloors(policies, {}).policies).toEqual(policies.policies)
 })
 
-const policyText = `apiVersion: mixscaler.dev/v1alpha1
-kind: ScalingPolicy
-metadata: { name: chat, namespace: demo }
-spec:
-  model: llama
-  classes:
-    - name: chat
-      slo: { ttft: { p95: 500ms }, itl: { p95: 50ms } }
-  variants:
-    - name: h100
-      scaleTarget: { kind: Deployment, name: vllm }
-      accelerator: { type: h100, count: 1 }
-      cost: $3.60/h
-      replicas: { min: 1, max: 20 }
-      startup: 120s
-      profile: { a: 6.58, b: 0.0193, c: 5.46e-5, ap: 6.58, bp: 0.0193, d2: 0, g: 0, h: 2, kvTokens: 400000 }
-`
+const policyText = oneVariantText.replace('min: 0', 'min: 1').replace('startup: 60s', 'startup: 120s')
 
 describe('mixscaler backtest --floor', () => {
   const directory = scratch()

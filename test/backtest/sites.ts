@@ -20,9 +20,8 @@ export function policiesOf(text: string): PolicySet {
 const profile =
   '{ a: 6.58, b: 0.0193, c: 5.46e-5, ap: 6.58, bp: 0.0193, d2: 0, g: 0, h: 2, kvTokens: 400000 }'
 
-/** One class, one variant; four GPUs of its kind in all where a pool is asked for. */
-export function oneVariant(pool: 'endless' | 'fourGpus' = 'endless'): PolicySet {
-  return policiesOf(`apiVersion: mixscaler.dev/v1alpha1
+/** One class, one variant, as people write it; `behavior` may follow. */
+export const oneVariantText = `apiVersion: mixscaler.dev/v1alpha1
 kind: ScalingPolicy
 metadata: { name: chat, namespace: demo }
 spec:
@@ -38,7 +37,11 @@ spec:
       replicas: { min: 0, max: 20 }
       startup: 60s
       profile: ${profile}
-  behavior: { hpaTolerance: 0% }
+`
+
+/** Four GPUs of its kind in all where a pool is asked for. */
+export function oneVariant(pool: 'endless' | 'fourGpus' = 'endless'): PolicySet {
+  return policiesOf(`${oneVariantText}  behavior: { hpaTolerance: 0% }
 ${
   pool === 'endless'
     ? ''

@@ -1,5 +1,6 @@
 // How much headroom a class needs, learnt from the requests that broke their SLO: more after a bad minute, a little less
 // after each good one, so that in the long run as many break it as the goal allows (docs/MODEL.md, "Headroom feedback").
+import { usualLate } from '../allowedLate.ts'
 import { isMissing, type Reading } from '../reading.ts'
 import type { Kept } from './broken.ts'
 
@@ -51,7 +52,6 @@ export interface HeadroomInput {
 
 /** Of headroom per minute, for a minute in which all requests broke their SLO, where one in a hundred may; more where fewer may. */
 const gain = 0.04
-const usualLate = 0.01
 const mostTimes = 10
 
 /** Aims at this part of the requests that may break their SLO, less what jumps took of it within a day, less what those to come may take. */

@@ -10,9 +10,8 @@ const noiseDeviations = 2.5
 /** A factor of two. */
 const largestClimb = 0.7
 
-/** Of a climb's pace, before any climb was seen to its end, and at most. */
+/** Of a climb's pace, before any climb was seen to its end. At most a climb goes on at its pace. */
 const firstShare = 0.3
-const mostShare = 1
 
 /** One climb of ten may go on further than is planned for. */
 export const climbQuantile = 0.9
@@ -39,6 +38,6 @@ export function firstCarry(horizonSeconds: number): number {
  */
 export function learnCarry(carry: number, climb: number, exceeded: boolean, horizonSeconds: number): number {
   const gain = step * Math.min(1, climb / fullClimb)
-  const most = (mostShare * horizonSeconds) / climbSeconds
+  const most = horizonSeconds / climbSeconds
   return Math.min(most, Math.max(0, carry + gain * (exceeded ? climbQuantile : climbQuantile - 1)))
 }

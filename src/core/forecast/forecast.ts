@@ -161,9 +161,8 @@ function noLessons(horizonSeconds: number, requestsPerSecond: number): Lessons {
 function recorded(memory: ForecastMemory, season: Season | undefined): ForecastMemory {
   const x = featuresOf(memory, season)
   const opinions = opinionsOf(memory, x)
-  const { expected, carriedOn } = changeAhead(memory, opinions)
+  const { expected, carriedOn, climb } = changeAhead(memory, opinions)
   const change = expected + carriedOn
-  const climb = climbOf(memory.levels, memory.requestsPerSecond)
   const perHorizon = errorsPerHorizon(memory.horizonSeconds)
   const open: OpenForecast = {
     ...{ at: memory.at, y: memory.levels.y, features: x, opinions, change, climb },
@@ -194,7 +193,8 @@ function sinceForecasts({ open, at, levels, horizonSeconds, requestsPerSecond }:
 
 interface ChangeAhead {
   readonly expected: number
-  /** Of a climb: not expected, and no surprise. */
+  readonly climb: number
+  /** Of it: not expected, and no surprise. */
   readonly carriedOn: number
 }
 
@@ -202,9 +202,11 @@ interface ChangeAhead {
 function changeAhead(memory: ForecastMemory, opinions: Opinions): ChangeAhead {
   const { errors, losses, horizonSeconds, levels, requestsPerSecond, carry } = memory
   const experience = experienceOf(errors, errorsPerHorizon(horizonSeconds))
+  const climb = climbOf(levels, requestsPerSecond)
   return {
     expected: experience * mixed(losses, opinions, horizonSeconds),
-    carriedOn: experience * carry * climbOf(levels, requestsPerSecond),
+    climb,
+    carriedOn: experience * carry * climb,
   }
 }
 

@@ -1,4 +1,5 @@
 // How long it takes from demand to a replica that serves it, and how sure a plan has to be of what comes by then.
+import { usualLate } from '../allowedLate.ts'
 import type { Behavior, Variant } from '../policy.ts'
 
 /** Some starts take longer than the policy says. */
@@ -20,7 +21,6 @@ export function leadOf(variants: readonly Variant[]): number {
 
 /** Too few replicas stay too few for a lead: of every lead, demand may be above the plan for so long, for a goal of 99 %. */
 const shortSeconds = 33
-const usualLate = 0.01
 const leastQuantile = 0.5
 const mostQuantile = 0.95
 
