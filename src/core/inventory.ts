@@ -3,7 +3,7 @@ import type { Observation } from './observation.ts'
 import type { Pool, Variant } from './policy.ts'
 import { isMissing } from './reading.ts'
 import { isPendingTooLong } from './stabilize/bounds.ts'
-import type { State } from './state.ts'
+import { type State, targetBefore } from './state.ts'
 import type { PolicyView } from './view.ts'
 
 /** GPUs by pool. Pools of unknown size are absent: nothing is known to limit them. */
@@ -24,7 +24,7 @@ export function existingGpus(
   for (const { variant } of views.flatMap(({ unseen }) => unseen)) {
     const replicas = observation.variants[variant.id]?.replicas
     const running = replicas === undefined || isMissing(replicas) ? 0 : replicas.ready + replicas.starting
-    take(gpus, variant, Math.max(running, state.variants[variant.id]?.target ?? 0))
+    take(gpus, variant, Math.max(running, targetBefore(state.variants[variant.id], observation.at) ?? 0))
   }
   return gpus
 }

@@ -7,7 +7,7 @@ import type { ClassId, TrafficClass, VariantId } from './policy.ts'
 import { isMissing } from './reading.ts'
 import type { SeenDemand } from './seenDemand.ts'
 import type { Move } from './stabilize/targets.ts'
-import type { ClassMemory, State, VariantMemory } from './state.ts'
+import { type ClassMemory, type State, targetBefore, type VariantMemory } from './state.ts'
 import type { PolicyView } from './view.ts'
 
 export function memoryOf(
@@ -21,13 +21,22 @@ export function memoryOf(
   for (const variant of view.policy.variants) {
     const { id } = variant
     const move = moved.get(id)
-    const memory = move === undefined ? state.variants[id] : { target: move.target, plannedAt: at }
+    const memory = move === undefined ? state.variants[id] : planned(move, state.variants[id], at)
     const speed = learns ? (view.speeds.get(variant) ?? state.variants[id]?.speed) : undefined
     if (memory === undefined) continue
-    const { target, plannedAt } = memory
-    memories[id] = { target, plannedAt, ...(speed === undefined ? {} : { speed }) }
+    const { target, plannedAt, before } = memory
+    memories[id] = {
+      ...{ target, plannedAt },
+      ...(before === undefined ? {} : { before }),
+      ...(speed === undefined ? {} : { speed }),
+    }
   }
   return memories
+}
+
+function planned({ target }: Move, known: VariantMemory | undefined, at: number): VariantMemory {
+  const before = targetBefore(known, at)
+  return { target, plannedAt: at, ...(before === undefined ? {} : { before }) }
 }
 
 export function classMemory(

@@ -3,7 +3,7 @@ import type { Observation, ReplicaCounts } from './observation.ts'
 import type { Variant } from './policy.ts'
 import { isMissing } from './reading.ts'
 import { type CountBounds, countBounds, existing } from './stabilize/bounds.ts'
-import type { State } from './state.ts'
+import { type State, targetBefore } from './state.ts'
 
 export interface SeenVariant {
   readonly variant: Variant
@@ -24,7 +24,7 @@ export function countsOf(variant: Variant, observation: Observation, state: Stat
   const counts = replicas === undefined || isMissing(replicas) ? none : replicas
   const bounds = countBounds(variant, counts, observation.pauses?.[variant.id], observation.at)
   const current = existing(counts)
-  const asked = Math.max(current, state.variants[variant.id]?.target ?? 0) - bounds.late
+  const asked = Math.max(current, targetBefore(state.variants[variant.id], observation.at) ?? 0) - bounds.late
   const coming = bounds.late > 0 ? Math.min(bounds.max, asked) : asked
   const { ready, starting, terminating, unschedulable } = counts
   const scheduled = ready + starting + terminating - (unschedulable?.replicas ?? 0)

@@ -18,7 +18,7 @@ import { effectiveReplicas } from './stabilize/deadBand.ts'
 import { askedCounts, grantedCounts } from './stabilize/growth.ts'
 import { keepPairs } from './stabilize/pairs.ts'
 import { type Move, moves } from './stabilize/targets.ts'
-import type { ClassMemory, State, VariantMemory } from './state.ts'
+import { type ClassMemory, type State, targetBefore, type VariantMemory } from './state.ts'
 import type { PolicyView } from './view.ts'
 import { policyReasons, variantReasons } from './why.ts'
 
@@ -51,14 +51,14 @@ export function settle(
             current,
             ready,
             late: bounds.late,
-            lastTarget: state.variants[variant.id]?.target,
+            lastTarget: targetBefore(state.variants[variant.id], observation.at),
           })),
           view.policy.behavior,
           observation.at,
           view.memory.since + view.policy.behavior.scaleDownHoldSeconds,
           (ready) => carries(planned.problem, plan, ready, engines),
         )
-  const moved = frozen(view, state) ?? keepPairs(view.seen, drafts)
+  const moved = frozen(view, state, observation.at) ?? keepPairs(view.seen, drafts)
   const failure = planned?.outcome.status === 'failed' ? planned.outcome.why : undefined
   const decided = [
     ...view.seen.map((seen) =>
@@ -86,13 +86,16 @@ export function settle(
 }
 
 /** Where a schedule holds: the last targets, or the counts there are. */
-function frozen(view: PolicyView, state: State): ReadonlyMap<VariantId, Move> | undefined {
+function frozen(view: PolicyView, state: State, at: number): ReadonlyMap<VariantId, Move> | undefined {
   const { hold } = view.inForce
   if (hold === undefined) return undefined
   return new Map(
     view.seen.map(({ variant: { id }, current }) => [
       id,
-      { target: state.variants[id]?.target ?? current, reasons: [{ kind: 'scheduleHold', schedule: hold }] },
+      {
+        target: targetBefore(state.variants[id], at) ?? current,
+        reasons: [{ kind: 'scheduleHold', schedule: hold }],
+      },
     ]),
   )
 }

@@ -30,6 +30,8 @@ export interface VariantMemory {
   /** The last target emitted, and when it was last backed by a plan. */
   readonly target: number
   readonly plannedAt: number
+  /** The target before it: what the tick of `plannedAt` rests on, should it be repeated. Absent: there was none. */
+  readonly before?: number
   /** How fast its engines are beside their profile, as far as that was learnt. */
   readonly speed?: SpeedMemory
 }
@@ -54,6 +56,11 @@ export interface ClassMemory {
   /** Work that waits, by age, and what the last plan carried of it: latency-tolerant classes only. */
   readonly ledger?: Ledger
   readonly carried?: Carried
+}
+
+/** The last target of any tick before the one at `at`. */
+export function targetBefore(memory: VariantMemory | undefined, at: number): number | undefined {
+  return memory?.plannedAt === at ? memory.before : memory?.target
 }
 
 export const emptyState: State = { format: 'mixscaler-state/1', policies: {}, variants: {}, classes: {} }

@@ -5,11 +5,11 @@ import type { LastDecided } from '../core/observe/ownSeries.ts'
 import type { ClassId, VariantId } from '../core/policy.ts'
 import type { ClassMemory, State, VariantMemory } from '../core/state.ts'
 
-/** `before`: the tick that is to be decided next, where the record tells none. */
+/** `before`: the tick that is to be decided next, where the record tells none; that one rests on the target on record too. */
 export function withDecided(state: State, { at, targets, headrooms }: LastDecided, before: number): State {
   const plannedAt = at ?? before
   const variants = Object.fromEntries(
-    Object.entries(targets).map(([id, target]) => [id, { target, plannedAt }]),
+    Object.entries(targets).map(([id, target]) => [id, { target, plannedAt, before: target }]),
   )
   const classes: Record<ClassId, ClassMemory> = { ...state.classes }
   if (at !== undefined)

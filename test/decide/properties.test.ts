@@ -232,7 +232,7 @@ describe('over random histories', () => {
         for (const name of ['h100', 'l40s']) expect(variantOf(twice, name)).toEqual(variantOf(once, name))
         expect(twice?.state).toEqual(once?.state)
       }),
-      { numRuns: 30 },
+      { numRuns: 200 },
     )
   })
 
