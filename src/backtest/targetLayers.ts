@@ -55,12 +55,12 @@ function classLayers(
   policy: PolicyDecision,
   groups: TransferGroups,
 ): Reading<Pick<TargetLayers, 'demand' | 'forecast' | 'hold' | 'headroom'>> {
-  const { demand, plannedFor, headroom } = one
+  const { demand, plannedFor, headroom, workAhead } = one
   if (isMissing(demand)) return demand
   if (isMissing(plannedFor)) return plannedFor
   const price = cheapestPrice(one.name, policy.variants, groups)
   if (isMissing(price)) return price
-  const asked = askedFor(demand, one, policy)
+  const asked = askedFor(demand, one, policy) * workAhead
   const held = plannedFor / (1 + headroom.planned)
   return {
     demand: demand * price,

@@ -49,6 +49,8 @@ export interface ClassDecision {
   readonly plannedFor: Reading
   readonly shortfall: Reading
   readonly headroom: Headroom
+  /** How many times the work of a request of now one is by the time a replica ordered now is ready: 1 and up. */
+  readonly workAhead: number
   /** Share of requests within the SLO's bounds, as the fleet's own histograms say. */
   readonly attainment: { readonly ttft: Reading; readonly itl: Reading }
 }

@@ -78,6 +78,8 @@ export function learnHeadrooms(
         const kept = keptBy(trafficClass, standing.variants, observation, behavior.attainment)
         const memory = advanceHeadroom(state.classes[trafficClass.id]?.headroom, observation.at, {
           base: behavior.headroom,
+          requestsPerSecond:
+            standing.demand.get(trafficClass)?.requestsPerSecond ?? missing('noSeries', 'demand'),
           kept,
           load: loadOf(trafficClass, standing, observation),
           coming: comingFor(trafficClass, standing, observation),

@@ -52,7 +52,8 @@ function problemOf(view: PolicyView): MixProblem {
     priority: trafficClass.priority,
     requestsPerSecond:
       Math.max(peakOf(seen, view.policy).requestsPerSecond, seen.keepsOne === undefined ? 0 : leastDemand) *
-      (1 + view.headroomOf(trafficClass)),
+      (1 + view.headroomOf(trafficClass)) *
+      view.workAheadOf(trafficClass),
     tolerant: trafficClass.serviceLevel.kind === 'latencyTolerant',
   }))
   const byClass = new Map([...view.demand.keys()].map((trafficClass) => [trafficClass.id, trafficClass]))

@@ -44,7 +44,13 @@ export function readDemand(policy: ScalingPolicy, state: State, observation: Obs
     const shapes = new Map(
       policy.classes.map((trafficClass) => [
         trafficClass,
-        classShape(trafficClass, variants, observation, state.classes[trafficClass.id]?.shape),
+        classShape(
+          trafficClass,
+          policy.variants,
+          variants,
+          observation,
+          state.classes[trafficClass.id]?.shape,
+        ),
       ]),
     )
     const asked = scaleDemand(observation, policy.demandFactor ?? 1)

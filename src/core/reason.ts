@@ -13,6 +13,8 @@ export type Reason =
       readonly quantile: number
       readonly horizonSeconds: number
     }
+  /** Requests of the class get longer. */
+  | { readonly kind: 'heavier'; readonly class: string; readonly factor: number }
   | {
       readonly kind: 'carries'
       readonly class: string

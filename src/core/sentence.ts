@@ -46,6 +46,8 @@ export function sentence(reason: Reason): string {
       return `${reason.class} needs ${rate(reason.requestsPerSecond)}`
     case 'forecast':
       return `a replica of ${reason.class} ordered now is ready in ${duration(reason.horizonSeconds)}: by then ${rate(reason.requestsPerSecond)} at the ${percent(reason.quantile)} quantile`
+    case 'heavier':
+      return `requests of ${reason.class} are getting longer: planned for ${percent(reason.factor - 1)} more work each by the time a replica ordered now is ready`
     case 'carries':
       return `carries ${percent(reason.share)} of ${reason.class} at ${rate(reason.perReplica)} per replica, limited by ${limitName(reason.limitedBy)}`
     case 'schedule':

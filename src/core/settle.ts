@@ -217,6 +217,7 @@ function classDecision(
     plannedFor: plan === undefined ? none : (plannedFor ?? none),
     shortfall: plan === undefined || plannedFor === undefined ? none : (plan.shortfall[trafficClass.id] ?? 0),
     headroom: headroomShown(trafficClass, view.policy, view.headrooms),
+    workAhead: view.workAheadOf(trafficClass),
     attainment: attainment(trafficClass, view.policy, observation),
   }
 }

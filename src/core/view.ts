@@ -6,7 +6,8 @@ import type { ClassDemand } from './demand/demand.ts'
 import { type IdleMemory, isBusy, keepsOne, proveIdle } from './demand/idle.ts'
 import type { ClassShape } from './demand/shape.ts'
 import type { TolerantDemand } from './demand/tolerant.ts'
-import { type Ahead, lookAhead } from './forecast/ahead.ts'
+import { workAhead } from './demand/workAhead.ts'
+import { type Ahead, leadOfClass, lookAhead } from './forecast/ahead.ts'
 import {
   type Headrooms,
   headroomShown,
@@ -44,6 +45,8 @@ export interface PolicyView extends Sizing {
   readonly headrooms: Headrooms
   /** Added to the demand of a class before sizing: the policy's, and what was learnt. */
   readonly headroomOf: (trafficClass: TrafficClass) => number
+  /** How many times the work of a request of now one is by the time a replica ordered now is ready: 1 and up. */
+  readonly workAheadOf: (trafficClass: TrafficClass) => number
 }
 
 /** The policy with the most urgent class first. */
@@ -123,6 +126,12 @@ export function look(
     speeds,
     headrooms,
     headroomOf: (trafficClass) => headroomShown(trafficClass, policy, headrooms).planned,
+    workAheadOf: (trafficClass) => {
+      const { works, requests } = shapes.get(trafficClass) as ClassShape
+      if (works === undefined || requests === undefined || trafficClass.serviceLevel.kind !== 'interactive')
+        return 1
+      return workAhead(works, observation.at, requests, leadOfClass(policy, trafficClass))
+    },
   }
 }
 

@@ -89,6 +89,8 @@ export function policyReasons(
         horizonSeconds,
       })
     }
+    const factor = view.workAheadOf(trafficClass)
+    if (factor >= notableWork) reasons.push({ kind: 'heavier', class: trafficClass.name, factor })
     reasons.push(...demandReasons(trafficClass, seen, view))
     const peak = peakOf(seen, view.policy)
     if (peak.requestsPerSecond > (window.at(-1)?.requestsPerSecond ?? 0)) {
@@ -119,6 +121,7 @@ export function policyReasons(
 
 /** Less is not worth a sentence. */
 const notableHeadroom = 0.02
+const notableWork = 1.02
 
 /** What broken SLOs taught, and why those of the last minute did not. */
 function headroomReasons(trafficClass: TrafficClass, { policy, headrooms }: PolicyView): readonly Reason[] {

@@ -185,6 +185,10 @@ function classGauges(registry: Registry) {
     'The memory behind it, unrounded: what was learnt, the broken over the allowed of the last hours that taught (spent), of the last day what no headroom could have kept (lost), and what is kept back for that (reserve).',
     ['of'],
   )
+  const usual = add(
+    'headroom_usual_requests_per_second',
+    'Mean demand of about the last day: what broke in a minute counts by its requests beside this.',
+  )
   const broken = add(
     'slo_broken_ratio',
     'Share of the last minute’s requests late beyond what the SLO’s percentile allows.',
@@ -197,6 +201,7 @@ function classGauges(registry: Registry) {
         memory({ ...labels, of: 'spent' }, known.headroom.spent)
         memory({ ...labels, of: 'lost' }, known.headroom.lost)
         memory({ ...labels, of: 'reserve' }, known.headroom.reserve)
+        if (known.headroom.usual !== undefined) usual(labels, known.headroom.usual)
       }
       demand(labels, each.demand)
       if (!isMissing(each.forecast)) forecast(labels, each.forecast.atQuantile)

@@ -54,9 +54,11 @@ export function among({ alone, pooled }: Pooling, replicas: number): Capacity {
   }
 }
 
-export function replicaModel(question: CapacityQuestion, work: Workload): ReplicaModel {
-  const { profile, limits } = question
-  switch (question.role) {
+export function replicaModel(
+  { role, profile, limits }: Pick<CapacityQuestion, 'role' | 'profile' | 'limits'>,
+  work: Workload,
+): ReplicaModel {
+  switch (role) {
     case 'unified':
       return unifiedReplica(profile, work, limits.maxNumBatchedTokens)
     case 'prefill':

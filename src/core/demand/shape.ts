@@ -7,6 +7,7 @@ import type { Observation, VariantSignals } from '../observation.ts'
 import { type Role, serves, type TrafficClass, type Variant } from '../policy.ts'
 import { isMissing, type Reading } from '../reading.ts'
 import { isDue } from './turns.ts'
+import { enterWork, type WorkAt, workOf } from './workAhead.ts'
 
 /** Bins per histogram: twelve lose under a percent of capacity against the full sample (docs/MODEL.md). */
 const binCount = 12
@@ -22,10 +23,16 @@ export interface ClassShape {
   readonly origin: 'observed' | 'assumed'
   /** When the shape was read; absent for an assumed one. */
   readonly readAt?: number
+  /** That it was read from; absent for an assumed one. */
+  readonly requests?: number
+  /** What work a request was lately, as often as lengths were read anew; absent for assumed ones. */
+  readonly works?: readonly WorkAt[]
 }
 
+/** `stated`: the policy's variants, of which those in sight are `seen`. */
 export function classShape(
   trafficClass: TrafficClass,
+  stated: readonly Variant[],
   seen: readonly Variant[],
   observation: Observation,
   remembered: ClassShape | undefined,
@@ -33,10 +40,14 @@ export function classShape(
   const now = observedShape(trafficClass, seen, observation)
   if (now === undefined) return remembered ?? { shape: assumedShape(trafficClass), origin: 'assumed' }
   const { shape, requests } = now
-  const read: ClassShape = { shape, origin: 'observed', readAt: observation.at }
-  if (remembered?.readAt === undefined) return read
-  const due = isDue(trafficClass.id, observation.at, remembered.readAt)
-  return due || differs(shape, remembered.shape, noticed(requests)) ? read : remembered
+  const { at } = observation
+  const known = remembered?.readAt === undefined ? undefined : remembered
+  if (known?.readAt !== undefined && !isDue(trafficClass.id, at, known.readAt)) {
+    if (!differs(shape, known.shape, noticed(requests))) return known
+  }
+  const serving = stated.filter((variant) => serves(variant, trafficClass))
+  const works = enterWork(known?.works ?? [], at, workOf(shape, serving))
+  return { shape, origin: 'observed', readAt: at, requests, works }
 }
 
 /** A standard error of a mean whose spread is as large as itself, as most lengths' is about. */
@@ -102,7 +113,7 @@ function asOfLate(histogram: LengthHistogram): LengthHistogram {
   if (!(lately.eventsPerSecond > 0 && usual > 0)) return histogram
   const now = lately.sumPerSecond / lately.eventsPerSecond
   const chance = surelyChanged * Math.sqrt(spread / (lately.eventsPerSecond * lately.seconds))
-  if (!(Math.abs(now - usual) > Math.max(chance, largeChange * Math.max(now, usual)))) return histogram
+  if (!(Math.abs(now - usual) > Math.max(chance, materialChange * Math.max(now, usual)))) return histogram
   const factor = now / usual
   const events = eventsPerSecond(histogram)
   return {

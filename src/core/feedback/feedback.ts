@@ -1,5 +1,6 @@
 // How much headroom a class needs, learnt from the requests that broke their SLO: more after a bad minute, a little less
-// after each good one, so that in the long run as many break it as the goal allows (docs/MODEL.md, "Headroom feedback").
+// after each good one, so that in the long run as many break it as the goal allows (docs/MODEL.md, "Headroom feedback"). A goal is a
+// share of requests: a minute counts by how many came in it.
 import { usualLate } from '../allowedLate.ts'
 import { isMissing, type Reading } from '../reading.ts'
 import type { Kept } from './broken.ts'
@@ -16,6 +17,8 @@ export interface HeadroomMemory {
   readonly lost: number
   /** Kept back for what jumps to come may take, as a share of what may break. */
   readonly reserve: number
+  /** Requests per second, mean of about the last day; absent before any were read. */
+  readonly usual?: number
   readonly verdict: Verdict
 }
 
@@ -41,6 +44,7 @@ export type Verdict =
 export interface HeadroomInput {
   /** The policy's own headroom. */
   readonly base: number
+  readonly requestsPerSecond: Reading
   /** Within the last minute. */
   readonly kept: Reading<Kept>
   /** What arrives over what the ready replicas carry by the model, without headroom. */
@@ -54,6 +58,10 @@ export interface HeadroomInput {
 const gain = 0.04
 const mostTimes = 10
 
+/** A minute counts by its requests over the usual, at most so many times. */
+const mostWeight = 4
+const usualSeconds = 86_400
+
 /** Aims at this part of the requests that may break their SLO, less what jumps took of it within a day, less what those to come may take. */
 const aim = 0.95
 const leastAim = 0.15
@@ -62,7 +70,7 @@ const lostSeconds = 86_400
 /** What jumps take varies from day to day: three times what they took lately is kept back, and so much until that is known, and at most. */
 const reserveTimes = 3
 const mostReserve = 0.4
-const reserveSeconds = 43_200
+const reserveSeconds = 86_400
 
 const lowestHeadroom = -0.35
 const highestHeadroom = 0.6
@@ -91,7 +99,7 @@ export function advance(
   input: HeadroomInput,
 ): HeadroomMemory {
   if (memory !== undefined && at <= memory.at) return memory
-  const known = memory ?? { at, learnt: 0, spent: aim - mostReserve, lost: 0, reserve: mostReserve }
+  const known = memory ?? begun(at)
   const before = known.learnt
   const asked = askedOf(input, before)
   const aimed = Math.max(leastAim, aim - known.lost - known.reserve)
@@ -99,18 +107,40 @@ export function advance(
   const seconds = at - known.at
   const counted = Math.min(longestStepSeconds, seconds)
   const faded = before * Math.exp(-seconds / leakSeconds)
-  const rested = { ...known, at, before, learnt: bounded(faded, input.base), verdict }
+  const volume = volumeOf(known.usual, input.requestsPerSecond, counted)
+  const rested = { ...known, ...volume.memory, at, before, learnt: bounded(faded, input.base), verdict }
   if (isMissing(input.kept)) return rested
   const { broken, allowed } = input.kept
   const missed = verdict === 'orderedLate' ? broken / allowed : 0
-  const lost = meanOf(known.lost, missed, counted / lostSeconds)
+  const weighed = volume.weight * counted
+  const lost = meanOf(known.lost, missed, weighed / lostSeconds)
   const reserve = meanOf(known.reserve, Math.min(mostReserve, reserveTimes * lost), counted / reserveSeconds)
   if (!teaches(verdict)) return { ...rested, lost, reserve }
-  const spent = meanOf(known.spent, broken / allowed, counted / recentSeconds)
+  const spent = meanOf(known.spent, broken / allowed, weighed / recentSeconds)
   const times = Math.min(mostTimes, Math.max(1, usualLate / allowed))
-  const perMinute = times * gain * (broken - aimed * allowed) - (spent < littleSpent ? giveBack : 0)
-  const learnt = bounded(faded + (counted / 60) * perMinute, input.base)
-  return { at, learnt, before, spent, lost, reserve, verdict }
+  const taught = (weighed / 60) * times * gain * (broken - aimed * allowed)
+  const givenBack = spent < littleSpent ? (counted / 60) * giveBack : 0
+  return { ...rested, learnt: bounded(faded + taught - givenBack, input.base), spent, lost, reserve }
+}
+
+function begun(at: number): HeadroomMemory {
+  return {
+    ...{ at, learnt: 0, before: 0, spent: aim - mostReserve, lost: 0, reserve: mostReserve },
+    verdict: 'unknown',
+  }
+}
+
+interface Volume {
+  readonly memory: Pick<HeadroomMemory, 'usual'>
+  /** Of what is seen at this instant. */
+  readonly weight: number
+}
+
+/** What is usual with one more instant, and how many times that comes now. */
+function volumeOf(known: number | undefined, now: Reading, seconds: number): Volume {
+  if (isMissing(now)) return { memory: {}, weight: 1 }
+  const usual = meanOf(known ?? now, now, seconds / usualSeconds)
+  return { memory: { usual }, weight: usual > 0 ? Math.min(mostWeight, now / usual) : 1 }
 }
 
 /** Where the model was too strict by a tenth of the demand, e times as many requests may be late by it. */

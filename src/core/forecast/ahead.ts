@@ -69,6 +69,7 @@ function taken(requestsPerSecond: number): number {
   return Math.max(0, requestsPerSecond)
 }
 
-function leadOfClass({ variants }: ScalingPolicy, trafficClass: TrafficClass): number {
+/** Seconds until a replica ordered now is ready for this class, on the slowest variant that serves it. */
+export function leadOfClass({ variants }: ScalingPolicy, trafficClass: TrafficClass): number {
   return leadOf(variants.filter((variant) => serves(variant, trafficClass)))
 }

@@ -20,7 +20,7 @@ export function leadOf(variants: readonly Variant[]): number {
 }
 
 /** Too few replicas stay too few for a lead: of every lead, demand may be above the plan for so long, for a goal of 99 %. */
-const shortSeconds = 33
+const shortSeconds = 10
 const leastQuantile = 0.5
 const mostQuantile = 0.95
 

@@ -20,6 +20,7 @@ const decidedAt = 'mixscaler_decision_timestamp_seconds'
 const pastRead = 'mixscaler_past_read'
 const policiesDigest = 'mixscaler_policies_digest'
 const headroom = 'mixscaler_headroom_memory_ratio'
+const usual = 'mixscaler_headroom_usual_requests_per_second'
 
 const speed = {
   profile: 'mixscaler_profile_digest',
@@ -35,6 +36,7 @@ export const lastDecidedMetrics: readonly string[] = [
   pastRead,
   target,
   headroom,
+  usual,
   ...Object.values(speed),
 ]
 
@@ -43,9 +45,11 @@ export interface LastDecided {
   /** The tick of that decision, where it is told. */
   readonly at?: number
   readonly targets: Readonly<Record<VariantId, number>>
-  readonly headrooms: Readonly<Record<ClassId, Pick<HeadroomMemory, 'learnt' | 'spent' | 'lost' | 'reserve'>>>
+  readonly headrooms: Readonly<Record<ClassId, RecordedHeadroom>>
   readonly speeds: Readonly<Record<VariantId, RecordedSpeed>>
 }
+
+type RecordedHeadroom = Pick<HeadroomMemory, 'learnt' | 'spent' | 'lost' | 'reserve' | 'usual'>
 
 export const nothingDecided: LastDecided = { targets: {}, headrooms: {}, speeds: {} }
 
@@ -89,7 +93,7 @@ export function lastDecided(rows: readonly Row[]): LastDecided {
   return {
     ...(at === undefined ? {} : { at }),
     targets: emittedTargets(named(target)),
-    headrooms: recordedHeadrooms(named(headroom)),
+    headrooms: recordedHeadrooms(named(headroom), named(usual)),
     speeds: recordedSpeeds(named),
   }
 }
@@ -129,17 +133,19 @@ function descending(x = Number.NEGATIVE_INFINITY, y = Number.NEGATIVE_INFINITY):
   return x === y ? 0 : y > x ? 1 : -1
 }
 
-function recordedHeadrooms(rows: readonly Row[]): LastDecided['headrooms'] {
+function recordedHeadrooms(rows: readonly Row[], usuals: readonly Row[]): LastDecided['headrooms'] {
   const found: Record<ClassId, Partial<Record<string, number>>> = {}
-  for (const row of rows.filter(({ value }) => Number.isFinite(value))) {
+  const enter = (row: Row, of: string): void => {
     const id = `${policyOf(row)}/${labelOf(row, 'class')}`
-    found[id] = { ...found[id], [labelOf(row, 'of')]: row.value }
+    if (Number.isFinite(row.value)) found[id] = { ...found[id], [of]: row.value }
   }
+  for (const row of rows) enter(row, labelOf(row, 'of'))
+  for (const row of usuals) enter(row, 'usual')
   return Object.fromEntries(
-    Object.entries(found).flatMap(([id, { learnt, spent, lost, reserve }]) =>
+    Object.entries(found).flatMap(([id, { learnt, spent, lost, reserve, usual: perSecond }]) =>
       learnt === undefined || spent === undefined || lost === undefined || reserve === undefined
         ? []
-        : [[id, { learnt, spent, lost, reserve }]],
+        : [[id, { learnt, spent, lost, reserve, ...(perSecond === undefined ? {} : { usual: perSecond }) }]],
     ),
   )
 }
