@@ -16,6 +16,7 @@ const chat: ClassDecision = {
   plannedFor: 16.5,
   shortfall: 0,
   headroom: { planned: 0.1, learnt: 0, broken: missing('idle'), verdict: 'off' },
+  workAhead: 1,
   attainment: { ttft: missing('idle'), itl: missing('idle') },
 }
 
@@ -79,6 +80,14 @@ describe('the layers of a decision', () => {
     expect(layers.deadBand).toBe(1.5)
     expect(layers.limits).toBe(4)
     expect(sumOf(layers)).toBeCloseTo(16, 9)
+  })
+
+  test('count longer requests to come as foreseen', () => {
+    // Each is a fifth more work by then: 12 x 1.2 are foreseen, 15 x 1.2 held.
+    const layers = layersOf(decisionOf([{ ...chat, plannedFor: 19.8, workAhead: 1.2 }], [h100]))
+    expect(layers.forecast).toBeCloseTo(2.2, 9)
+    expect(layers.hold).toBeCloseTo(1.8, 9)
+    expect(layers.headroom).toBeCloseTo(0.9, 9)
   })
 
   test('are negative where headroom was unlearnt, or targets are held below the plan', () => {

@@ -49,7 +49,7 @@ describe('answers of few tokens', () => {
     0.3, 0.5, 0.7, 0.8,
   ])('are late as often as in the simulation at a load of %s, within a tenth and a tenth of a per cent', (load) => {
     const work = workload(profile, limits, shape)
-    const model = replicaModel({ ...chat, profile, limits, shape }, work)
+    const model = replicaModel({ ...chat, profile, limits }, work)
     const requestsPerSecond = load * model.lmax * 1000
     const predicted = model.at(requestsPerSecond / 1000, dispersionOf(1, 1))?.mixture('tpot')
     if (predicted === undefined) throw new Error('saturated')

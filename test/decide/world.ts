@@ -153,7 +153,7 @@ export function variantOf(step: Decided | undefined, name: string): VariantDecis
   return found
 }
 
-function lengths(requestsPerSecond: number, mean: number): Histogram {
+export function lengths(requestsPerSecond: number, mean: number): Histogram {
   // Two buckets around the mean, half of the requests in each.
   return {
     upperBounds: [mean * 0.6, mean, mean * 1.5],

@@ -40,7 +40,7 @@ function read(promptTokens: LengthHistogram, remembered: ClassShape | undefined)
     warnings: [],
   } satisfies Observation
   if (trafficClass === undefined) throw new Error('a policy has a class')
-  const now = classShape(trafficClass, policy.variants, observation, remembered)
+  const now = classShape(trafficClass, policy.variants, policy.variants, observation, remembered)
   expect(now.origin).toBe('observed')
   return now
 }
@@ -55,7 +55,7 @@ describe('lengths of a class', () => {
 
   it('stay with the longer window where a few requests would say so, or where it hardly matters', () => {
     expect(promptMean({ ...exponential(500, 0.2), lately: lately(12, 800) })).toBeCloseTo(500, 6)
-    expect(promptMean({ ...exponential(500, 200), lately: lately(12_000, 540) })).toBeCloseTo(500, 6)
+    expect(promptMean({ ...exponential(500, 200), lately: lately(12_000, 514) })).toBeCloseTo(500, 6)
     expect(promptMean({ ...exponential(500, 8), lately: lately(0, 0) })).toBeCloseTo(500, 6)
     expect(promptMean(exponential(500, 8))).toBeCloseTo(500, 6)
   })
@@ -81,6 +81,18 @@ describe('lengths of a class', () => {
       const before = { ...read(window(500, perSecond), undefined), readAt: 1_767_225_600 }
       expect(read(window(mean, perSecond), before) !== before, `${mean} at ${perSecond}/s`).toBe(anew)
     }
+  })
+
+  it('remember what work a request was, as often as they are read anew', () => {
+    const before = read(exponential(500, 8), undefined)
+    expect(before.works).toHaveLength(1)
+    // Three minutes old, so that no turn is due for what did not change.
+    const older = { ...before, works: (before.works ?? []).map(({ work }) => ({ at: 1_767_225_420, work })) }
+    const longer = read(exponential(1000, 8), older)
+    const [then, now] = longer.works ?? []
+    expect(longer.works).toHaveLength(2)
+    expect((now?.work ?? 0) / (then?.work ?? 1)).toBeGreaterThan(1.3)
+    expect((now?.work ?? 0) / (then?.work ?? 1)).toBeLessThan(2)
   })
 
   it.each([20, 100, 480])('are moved by chance in at most 2 of 100 minutes of %s requests', (requests) => {

@@ -11,6 +11,7 @@ import { isMissing, missing } from '../../src/core/reading.ts'
 
 const good: HeadroomInput = {
   base: 0,
+  requestsPerSecond: 10,
   kept: { broken: 0.004, allowed: 0.01, bounds: 'all' },
   load: 0.8,
   coming: 'none',
@@ -87,6 +88,31 @@ describe('headroom feedback', () => {
     )
   })
 
+  it('holds the goal as a share of requests: a minute counts by how many came in it', () => {
+    // By day ten times as much as by night, and only then are requests late: twice as many while headroom is short.
+    let now = advance(undefined, 0, idle)
+    const seen = { requests: 0, broken: 0 }
+    const days = 8
+    for (let i = 1; i <= days * 5760; i++) {
+      const requestsPerSecond = i % 5760 < 2880 ? 10 : 100
+      const late = requestsPerSecond === 10 ? 0 : Math.min(1, Math.max(0, 2 * (0.1 - now.learnt)))
+      if (i > (days / 2) * 5760) {
+        seen.requests += requestsPerSecond
+        seen.broken += requestsPerSecond * late
+      }
+      now = advance(now, 15 * i, {
+        ...good,
+        requestsPerSecond,
+        load: 0.9 / (1 + now.learnt),
+        kept: { broken: late, allowed: 0.01, bounds: 'all' },
+      })
+    }
+    // Judged by minutes it would be half as many again.
+    expect(seen.broken / seen.requests).toBeLessThan(0.01)
+    expect(seen.broken / seen.requests).toBeGreaterThan(0.006)
+    expect(now.usual).toBeCloseTo(55, -1.5)
+  })
+
   it('gives back faster where busy engines have kept the SLO for hours, and not between two bad spells', () => {
     const hours = afterMinutes(300, spotless)
     const later = afterMinutes(120, spotless, hours)
@@ -157,10 +183,10 @@ describe('headroom feedback', () => {
     const first = afterMinutes(1, good)
     expect(first.reserve).toBeCloseTo(0.4, 2)
     expect(afterMinutes(1, nearlyAll, first).verdict).toBe('tooFew')
-    const days = afterMinutes(3 * 1440, good, first)
+    const days = afterMinutes(4 * 1440, good, first)
     expect(days.reserve).toBeLessThan(0.01)
     expect(afterMinutes(1, nearlyAll, days).verdict).toBe('kept')
-    const jumped = afterMinutes(720, good, afterMinutes(3, { ...jump, coming: 'some' }, days))
+    const jumped = afterMinutes(1440, good, afterMinutes(3, { ...jump, coming: 'some' }, days))
     expect(jumped.reserve).toBeGreaterThan(2 * jumped.lost)
     expect(afterMinutes(1, nearlyAll, jumped).verdict).toBe('tooFew')
   })

@@ -92,6 +92,7 @@ export function decisionOf(set: PolicySet, at: number, target: Reading): Decisio
         plannedFor: 5.5,
         shortfall: 0,
         headroom: { planned: 0.1, learnt: 0, broken: 0, verdict: 'kept' },
+        workAhead: 1,
         attainment: { ttft: 0.99, itl: { missing: 'idle' } },
       })),
       variants: policy.variants.map(

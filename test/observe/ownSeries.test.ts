@@ -55,6 +55,13 @@ describe('what the scaler told and saw', () => {
     for (const missingOne of told)
       expect(lastDecided(told.filter((row) => row !== missingOne)).headrooms).toEqual({})
     expect(lastDecided([...told.slice(1), of('learnt', Number.NaN)]).headrooms).toEqual({})
+    // Servers of before do not tell what is usual.
+    const chat = { namespace: 'chat', policy: 'llama', class: 'chat' }
+    const usual = series('headroom_usual_requests_per_second', 100 / 3, chat)
+    expect(lastDecided([...told, usual]).headrooms).toEqual({
+      'chat/llama/chat': { ...known, usual: 100 / 3 },
+    })
+    expect(lastDecided([usual]).headrooms).toEqual({})
   })
 
   it('tells what was learnt of a variant’s speed only where all of it is on record, and of which profile, digit for digit', () => {
@@ -80,7 +87,7 @@ describe('what the scaler told and saw', () => {
 
   it('is asked for under the same matchers as everything else', () => {
     expect(lastDecidedQuery({ cluster: 'a"b' })).toBe(
-      '{__name__=~"mixscaler_decision_timestamp_seconds|mixscaler_past_read|mixscaler_target_replicas|mixscaler_headroom_memory_ratio|mixscaler_profile_digest|mixscaler_profile_time_ratio|mixscaler_profile_correction_ratio|mixscaler_profile_overhead_seconds|mixscaler_profile_off_since_timestamp_seconds", cluster="a\\"b"}',
+      '{__name__=~"mixscaler_decision_timestamp_seconds|mixscaler_past_read|mixscaler_target_replicas|mixscaler_headroom_memory_ratio|mixscaler_headroom_usual_requests_per_second|mixscaler_profile_digest|mixscaler_profile_time_ratio|mixscaler_profile_correction_ratio|mixscaler_profile_overhead_seconds|mixscaler_profile_off_since_timestamp_seconds", cluster="a\\"b"}',
     )
   })
 

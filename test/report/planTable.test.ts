@@ -24,6 +24,7 @@ const decision: Decision = {
           plannedFor: 13.475,
           shortfall: 1.2,
           headroom: { planned: 0.1, learnt: 0, broken: 0, verdict: 'kept' },
+          workAhead: 1,
           attainment: { ttft: 0.991, itl: { missing: 'idle' } },
         },
       ],

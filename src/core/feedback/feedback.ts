@@ -69,7 +69,7 @@ const lostSeconds = 86_400
 
 /** What jumps take varies from day to day: three times what they took lately is kept back, and so much until that is known, and at most. */
 const reserveTimes = 3
-const mostReserve = 0.4
+const mostReserve = 0.3
 const reserveSeconds = 86_400
 
 const lowestHeadroom = -0.35

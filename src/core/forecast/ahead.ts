@@ -1,6 +1,5 @@
 // How far ahead a class is planned for, and what is forecast for then. Only demand that compares with earlier demand
 // teaches anything: while engines of the class cannot be read, its forecast rests.
-import { allowedLate } from '../allowedLate.ts'
 import type { DemandReadAt } from '../demand/readAt.ts'
 import { type ScalingPolicy, serves, type TrafficClass, type Variant } from '../policy.ts'
 import { isMissing, missing, type Reading } from '../reading.ts'
@@ -35,8 +34,7 @@ export function lookAhead(
   )
   if (isMissing(entered)) return entered
   const lead = leadOfClass(policy, trafficClass)
-  const { forecastQuantile, attainment } = policy.behavior
-  const quantile = quantileFor(forecastQuantile, lead, allowedLate(trafficClass.serviceLevel, attainment))
+  const quantile = quantileFor(policy.behavior.forecastQuantile, lead)
   return {
     forecast: forecastFrom(entered, at, taken(requestsPerSecond), lead, quantile),
     history: entered,

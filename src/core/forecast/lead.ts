@@ -1,5 +1,4 @@
 // How long it takes from demand to a replica that serves it, and how sure a plan has to be of what comes by then.
-import { usualLate } from '../allowedLate.ts'
 import type { Behavior, Variant } from '../policy.ts'
 
 /** Some starts take longer than the policy says. */
@@ -19,21 +18,13 @@ export function leadOf(variants: readonly Variant[]): number {
   )
 }
 
-/** Too few replicas stay too few for a lead: of every lead, demand may be above the plan for so long, for a goal of 99 %. */
+/** Too few replicas stay too few for a lead: of every lead, demand may be above the plan for so long. */
 const shortSeconds = 10
 const leastQuantile = 0.5
 const mostQuantile = 0.95
 
-/**
- * The quantile of the forecast that is planned for, where `allowed` (0..1) of the requests may miss their SLO: docs/MODEL.md, "How sure a
- * plan is".
- */
-export function quantileFor(
-  stated: Behavior['forecastQuantile'],
-  leadSeconds: number,
-  allowed: number,
-): number {
+/** The quantile of the forecast that is planned for: docs/MODEL.md, "How sure a plan is". */
+export function quantileFor(stated: Behavior['forecastQuantile'], leadSeconds: number): number {
   if (stated !== 'byLead') return stated
-  const short = shortSeconds * Math.sqrt(Math.min(1, allowed / usualLate))
-  return Math.min(mostQuantile, Math.max(leastQuantile, 1 - short / leadSeconds))
+  return Math.min(mostQuantile, Math.max(leastQuantile, 1 - shortSeconds / leadSeconds))
 }
