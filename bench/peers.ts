@@ -2,15 +2,16 @@
 // cells; ours with its defaults; the clairvoyant bound), and whether what the capacity review promises holds.
 import { parseArgs } from 'node:util'
 import type { Peer } from '../src/backtest/peers/peer.ts'
-import { type Cell, type FleetName, prepare, type TraceName, traces } from './peers/cells.ts'
+import { type Cell, type FleetName, prepare } from './peers/cells.ts'
 import { type Job, keyOf, type Ran } from './peers/job.ts'
 import { runAll } from './peers/pool.ts'
 import { printAblations, printBars, printCell, printSingles } from './peers/tables.ts'
+import { traceNames, traceOf } from './peers/traces.ts'
 
 const help = `Usage: npx node bench/peers.ts --data DIR [flags]
 
   --data DIR        where the traces are (Azure and ServeGen, as published; docs/BENCHMARKS.md)
-  --traces LIST     of ${Object.keys(traces).join(', ')} (default large,reason)
+  --traces LIST     of ${traceNames} (default large,reason)
   --fleets LIST     of h100, mix (default h100)
   --startups LIST   seconds (default 60,120,180)
   --seeds LIST      (default 1)
@@ -81,8 +82,7 @@ function settingsFrom(args: readonly string[]): Settings | undefined {
   }
   const goal = Number(values.goal)
   const names = values.traces.split(',')
-  const wrong = names.find((name) => !(name in traces))
-  if (wrong !== undefined) throw new Error(`--traces knows ${Object.keys(traces).join(', ')}: got "${wrong}"`)
+  for (const name of names) traceOf(name)
   return {
     data: values.data,
     days: Number(values.days),
@@ -91,7 +91,7 @@ function settingsFrom(args: readonly string[]): Settings | undefined {
     threads: Number(values.threads),
     peers: values.peers?.split(','),
     ablations: values.ablations === true ? 'on' : 'off',
-    cells: (names as TraceName[]).flatMap((trace) =>
+    cells: names.flatMap((trace) =>
       (values.fleets.split(',') as FleetName[]).flatMap((fleet) =>
         values.startups
           .split(',')

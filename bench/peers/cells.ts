@@ -1,23 +1,20 @@
 // The cells of the comparison: a trace, a fleet, a start-up time, a seed. Fleets are one 8B model on H100, alone or
 // beside two cheaper cards (iteration laws and prices in docs/BENCHMARKS.md); traffic is scaled so that its busiest
 // half percent of windows takes 30 H100.
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
-import { join } from 'node:path'
 import { type Known, knownCapacity } from '../../src/backtest/bound/known.ts'
 import { busiestMinute, knownTraffic } from '../../src/backtest/bound/knownTraffic.ts'
 import type { Peer } from '../../src/backtest/peers/peer.ts'
 import { peersOf } from '../../src/backtest/peers/peers.ts'
 import { type Site, siteOf } from '../../src/backtest/site.ts'
 import { meanOf } from '../../src/backtest/traffic/lengthPoints.ts'
-import { readRates } from '../../src/backtest/traffic/readRates.ts'
-import { readTrace } from '../../src/backtest/traffic/readTrace.ts'
-import type { Traffic, TrafficSource } from '../../src/backtest/traffic/traffic.ts'
+import type { Traffic } from '../../src/backtest/traffic/traffic.ts'
 import { createCapacityMemo } from '../../src/core/capacity/memo.ts'
 import type { PolicySet, ScalingPolicy } from '../../src/core/policy.ts'
 import { resolveFrom } from '../../src/core/profiles/library.ts'
 import { measuredProfiles } from '../../src/core/profiles/measured.ts'
 import { loadPolicies } from '../../src/policy/load.ts'
 import { problemText } from '../../src/policy/problem.ts'
+import { sourceOf, type Trace, type TraceName, traceOf } from './traces.ts'
 
 export interface Cell {
   readonly trace: TraceName
@@ -28,43 +25,9 @@ export interface Cell {
   readonly goal: number
 }
 
-export type TraceName = keyof typeof traces
 export type FleetName = 'h100' | 'mix'
 
-interface Trace {
-  readonly file: string
-  readonly ttft: string
-  readonly fidelity: 'fluid' | 'request'
-  /** Second 0 of the run in the trace. */
-  readonly fromSeconds: number
-  readonly warmupSeconds: number
-  readonly scoredSeconds: number
-}
-
 const [hour, day] = [3600, 86_400]
-
-export const traces = {
-  /** Fourteen days, of which four are scored from the ninth on, with eighteen hours of history. The six hours before those
-   * have prompts ten times as heavy as the rest: they would be the peak that everything is scaled to. */
-  large: {
-    ...{ file: 'servegen_language_m_large_10min.csv', ttft: '1s', fidelity: 'fluid' },
-    ...{ fromSeconds: 7.25 * day, warmupSeconds: 0.75 * day, scoredSeconds: 4 * day },
-  },
-  /** One day; six hours of history. */
-  reason: {
-    ...{ file: 'servegen_reason_deepseek_r1_10min.csv', ttft: '2s', fidelity: 'fluid' },
-    ...{ fromSeconds: 0, warmupSeconds: 6 * hour, scoredSeconds: 18 * hour },
-  },
-  /** An hour; ten minutes of history. */
-  azconv: {
-    ...{ file: 'AzureLLMInferenceTrace_conv.csv', ttft: '1s', fidelity: 'request' },
-    ...{ fromSeconds: 0, warmupSeconds: 600, scoredSeconds: 2880 },
-  },
-  azcode: {
-    ...{ file: 'AzureLLMInferenceTrace_code.csv', ttft: '1s', fidelity: 'request' },
-    ...{ fromSeconds: 0, warmupSeconds: 600, scoredSeconds: 2700 },
-  },
-} as const satisfies Readonly<Record<string, Trace>>
 
 /** $/h, and the law's a, b, c; the others are a third and 1/1.6 as fast. */
 const cards = {
@@ -108,7 +71,7 @@ export interface Preparation {
 }
 
 export function prepare(cell: Cell, { data, days, behavior, history }: Preparation): Prepared {
-  const trace: Trace = traces[cell.trace]
+  const trace = traceOf(cell.trace)
   const { fidelity } = trace
   const warmupSeconds = history === 'all' ? trace.warmupSeconds : Math.min(hour, trace.warmupSeconds)
   const scored = Math.min(trace.scoredSeconds, days * day)
@@ -200,32 +163,4 @@ function loaded(text: string): PolicySet {
   const answer = loadPolicies([{ file: 'policy.yaml', text }], resolveFrom(measuredProfiles))
   if (answer.kind === 'loaded') return answer.policies
   throw new Error(answer.problems.map(problemText).join('\n'))
-}
-
-function sourceOf(data: string, { file }: Trace): TrafficSource {
-  const path = join(data, file)
-  if (file.startsWith('servegen'))
-    return { kind: 'rates', inside: 'bridge', windows: readRates(file, [readFileSync(path)]).windows }
-  const begin = readTrace(file, blocks(path)).next().value?.atSeconds ?? 0
-  return {
-    kind: 'requests',
-    open: function* () {
-      for (const request of readTrace(file, blocks(path)))
-        yield { ...request, atSeconds: request.atSeconds - begin }
-    },
-  }
-}
-
-function* blocks(path: string): Generator<Uint8Array> {
-  const file = openSync(path, 'r')
-  try {
-    const block = new Uint8Array(1 << 16)
-    for (;;) {
-      const length = readSync(file, block)
-      if (length === 0) return
-      yield block.slice(0, length)
-    }
-  } finally {
-    closeSync(file)
-  }
 }
