@@ -20,6 +20,7 @@ const help = `Usage: npx node bench/peers.ts --data DIR [flags]
   --cache FILE      results as JSON lines; a run that broke off goes on from there. Delete it when the code changes
   --threads N       (default 2)
   --peers LIST      names to leave in (default all)
+  --alone           the bound and ours, and nobody beside them
   --ablations       ours with parts of its behavior switched off, too
   --help
 `
@@ -55,6 +56,7 @@ interface Settings {
   readonly threads: number
   readonly peers: readonly string[] | undefined
   readonly ablations: 'on' | 'off'
+  readonly beside: 'all' | 'bound'
 }
 
 function settingsFrom(args: readonly string[]): Settings | undefined {
@@ -72,6 +74,7 @@ function settingsFrom(args: readonly string[]): Settings | undefined {
       threads: { type: 'string', default: '2' },
       peers: { type: 'string' },
       ablations: { type: 'boolean' },
+      alone: { type: 'boolean' },
       help: { type: 'boolean' },
     },
   })
@@ -91,6 +94,7 @@ function settingsFrom(args: readonly string[]): Settings | undefined {
     threads: Number(values.threads),
     peers: values.peers?.split(','),
     ablations: values.ablations === true ? 'on' : 'off',
+    beside: values.alone === true ? 'bound' : 'all',
     cells: names.flatMap((trace) =>
       (values.fleets.split(',') as FleetName[]).flatMap((fleet) =>
         values.startups
@@ -130,12 +134,13 @@ async function compare(options: Settings): Promise<void> {
 }
 
 function jobsOf(cell: Cell, options: Settings): readonly Job[] {
+  const all = options.beside === 'all'
   return [
     { cell, kind: 'bound' },
-    ...factors.map((factor): Job => ({ cell, kind: 'clairvoyant', factor })),
-    ...(cell.fleet === 'h100'
-      ? sightedFactors.map((factor): Job => ({ cell, kind: 'sighted', factor }))
-      : []),
+    ...(all ? factors : []).map((factor): Job => ({ cell, kind: 'clairvoyant', factor })),
+    ...(all && cell.fleet === 'h100' ? sightedFactors : []).map(
+      (factor): Job => ({ cell, kind: 'sighted', factor }),
+    ),
     { cell, kind: 'ours', behavior: '' },
     ...(options.ablations === 'on'
       ? Object.values(ablations).map((behavior): Job => ({ cell, kind: 'ours', behavior }))
@@ -152,7 +157,9 @@ function shippedLabels(cell: Cell, options: Settings): ReadonlyMap<string, strin
   return new Map(laidOut(cell, options).map(({ name, shipped }) => [name, shipped.label]))
 }
 
-function laidOut(cell: Cell, { data, days, peers }: Settings): readonly Peer[] {
+function laidOut(cell: Cell, { data, days, peers, beside }: Settings): readonly Peer[] {
   const prepared = prepare(cell, { data, days, behavior: '', history: 'an hour' })
-  return prepared.peers.filter(({ name }) => peers === undefined || peers.includes(name))
+  return beside === 'all'
+    ? prepared.peers.filter(({ name }) => peers === undefined || peers.includes(name))
+    : []
 }
