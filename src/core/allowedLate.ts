@@ -1,7 +1,7 @@
 // How many of a class's requests may miss its SLO: what the goal leaves, or the percentile of a bound where that is stricter.
 import type { ServiceLevel } from './policy.ts'
 
-/** What the default goal of 99 % allows: what learning and forecasts are set for. */
+/** What the default goal of 99 % allows: what learning is set for. */
 export const usualLate = 0.01
 
 /** 0..1. `attainment`: the share of requests that shall keep the SLO. A bound on each token says nothing of requests. */

@@ -175,6 +175,10 @@ function classGauges(registry: Registry) {
     'Share of requests within the bound, by the fleet’s histograms.',
     ['bound'],
   )
+  const workAhead = add(
+    'work_ahead_ratio',
+    'Work of a request by the time a replica ordered now is ready, over now: above 1 where requests get longer.',
+  )
   const headroom = add('headroom_ratio', 'Added to demand before sizing, as a share of it.')
   const learnt = add(
     'headroom_learnt_ratio',
@@ -207,6 +211,7 @@ function classGauges(registry: Registry) {
       if (!isMissing(each.forecast)) forecast(labels, each.forecast.atQuantile)
       planned(labels, each.plannedFor)
       shortfall(labels, each.shortfall)
+      workAhead(labels, each.workAhead)
       headroom(labels, each.headroom.planned)
       learnt(labels, each.headroom.learnt)
       broken(labels, each.headroom.broken)
