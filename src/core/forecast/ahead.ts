@@ -4,7 +4,14 @@ import type { DemandReadAt } from '../demand/readAt.ts'
 import { type ScalingPolicy, serves, type TrafficClass, type Variant } from '../policy.ts'
 import { isMissing, missing, type Reading } from '../reading.ts'
 import type { Forecast } from './forecast.ts'
-import { type DemandHistory, type EnterDemand, enterDemand, forecastFrom, noHistory } from './history.ts'
+import {
+  type DemandHistory,
+  type EnterDemand,
+  enterDemand,
+  experienceFrom,
+  forecastFrom,
+  noHistory,
+} from './history.ts'
 import { leadOf, quantileFor } from './lead.ts'
 
 export interface Ahead {
@@ -34,7 +41,7 @@ export function lookAhead(
   )
   if (isMissing(entered)) return entered
   const lead = leadOfClass(policy, trafficClass)
-  const quantile = quantileFor(policy.behavior.forecastQuantile, lead)
+  const quantile = quantileFor(policy.behavior.forecastQuantile, lead, experienceFrom(entered, lead))
   return {
     forecast: forecastFrom(entered, at, taken(requestsPerSecond), lead, quantile),
     history: entered,

@@ -84,7 +84,7 @@ export function advance(
   leadSeconds: number,
   season: Season | undefined,
 ): ForecastMemory {
-  const horizonSeconds = Math.min(longestHorizonSeconds, Math.max(1, leadSeconds))
+  const horizonSeconds = horizonOf(leadSeconds)
   if (memory === undefined) return begun(at, requestsPerSecond, horizonSeconds, season)
   if (at <= memory.at) return memory
   const y = logOf(requestsPerSecond)
@@ -109,6 +109,13 @@ export function advance(
   return at - memory.openedAt < periodSeconds(horizonSeconds) ? moved : recorded(moved, season)
 }
 
+/** 0..1: of the errors that calibrate a forecast for this lead, how many are there. */
+export function experience({ errors, horizonSeconds }: ForecastMemory, leadSeconds: number): number {
+  return horizonSeconds === horizonOf(leadSeconds)
+    ? experienceOf(errors, errorsPerHorizon(horizonSeconds))
+    : 0
+}
+
 /** `quantile` in (0, 1). */
 export function forecast(memory: ForecastMemory, quantile: number, season: Season | undefined): Forecast {
   const { horizonSeconds, requestsPerSecond, errors, highest } = memory
@@ -130,6 +137,10 @@ export function forecast(memory: ForecastMemory, quantile: number, season: Seaso
     horizonSeconds,
     basis: experience === 0 ? 'lastValue' : experience < 1 ? 'shortHistory' : 'calibrated',
   }
+}
+
+function horizonOf(leadSeconds: number): number {
+  return Math.min(longestHorizonSeconds, Math.max(1, leadSeconds))
 }
 
 function begun(

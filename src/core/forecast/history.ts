@@ -2,7 +2,7 @@
 // enters on a fixed grid of minutes, whatever the interval between decisions, into two generations of what is learnt
 // (generations.ts) and a week of the day's pattern (season.ts).
 import { elder, enterInto, type Generations, windowBegin } from '../generations.ts'
-import { advance, type Forecast, type ForecastMemory, forecast } from './forecast.ts'
+import { advance, experience, type Forecast, type ForecastMemory, forecast } from './forecast.ts'
 import { logOf } from './logs.ts'
 import { enterSeason, type Season, seasonSeconds, seasonSlotSeconds } from './season.ts'
 
@@ -63,6 +63,11 @@ export function forecastFrom(
 ): Forecast {
   const known = learnt === undefined ? undefined : elder(learnt)
   return forecast(advance(known, at, requestsPerSecond, leadSeconds, season), quantile, season)
+}
+
+/** 0..1: with the errors of forecasts for this lead. */
+export function experienceFrom({ learnt }: DemandHistory, leadSeconds: number): number {
+  return learnt === undefined ? 0 : experience(elder(learnt), leadSeconds)
 }
 
 /** Inputs on the minute grid since `learntFrom`, and on the season's grid since `seasonFrom`, give the history at `at`. */

@@ -18,13 +18,22 @@ export function leadOf(variants: readonly Variant[]): number {
   )
 }
 
-/** Too few replicas stay too few for a lead: of every lead, demand may be above the plan for so long. */
+/**
+ * Too few replicas stay too few for a lead: of every lead, demand may be above the plan for so long; for longer as long as the spread of
+ * the forecast's errors is assumed, which is wide already.
+ */
 const shortSeconds = 10
+const assumedShortSeconds = 33
 const leastQuantile = 0.5
 const mostQuantile = 0.95
 
-/** The quantile of the forecast that is planned for: docs/MODEL.md, "How sure a plan is". */
-export function quantileFor(stated: Behavior['forecastQuantile'], leadSeconds: number): number {
+/** The quantile of the forecast that is planned for; `experience` (0..1) with its errors: docs/MODEL.md, "How sure a plan is". */
+export function quantileFor(
+  stated: Behavior['forecastQuantile'],
+  leadSeconds: number,
+  experience: number,
+): number {
   if (stated !== 'byLead') return stated
-  return Math.min(mostQuantile, Math.max(leastQuantile, 1 - shortSeconds / leadSeconds))
+  const short = assumedShortSeconds + experience * (shortSeconds - assumedShortSeconds)
+  return Math.min(mostQuantile, Math.max(leastQuantile, 1 - short / leadSeconds))
 }
