@@ -54,6 +54,20 @@ describe('planning ahead', () => {
     )
   })
 
+  it('is as sure of it as its errors are known, where no quantile is stated', () => {
+    const byLead = policySet([
+      policy([variant('h100')], { behavior: { ...behavior, forecastQuantile: 'byLead' } }),
+    ])
+    const steps = story(byLead, observed(Array.from({ length: 480 }, (_, i) => 60 + (i % 7))))
+    const quantiles = steps.map((step) => forecastOf(step).quantile)
+    // A start of 180 s is a lead of 228 s; its errors are known after twenty of them.
+    expect(quantiles[0]).toBeCloseTo(1 - 33 / 228, 9)
+    expect(quantiles.at(-1)).toBe(0.95)
+    for (const [i, quantile] of quantiles.entries())
+      expect(quantile).toBeGreaterThanOrEqual(quantiles[i - 1] ?? 0)
+    expect(quantiles.indexOf(0.95) * 15).toBeGreaterThan(3600)
+  })
+
   it('looks as far ahead as the slowest variant that can still grow takes to start', () => {
     const variants = [
       variant('h100', { startupSeconds: 60 }),
