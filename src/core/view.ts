@@ -127,9 +127,8 @@ export function look(
     headrooms,
     headroomOf: (trafficClass) => headroomShown(trafficClass, policy, headrooms).planned,
     workAheadOf: (trafficClass) => {
-      const { works, requests } = shapes.get(trafficClass) as ClassShape
-      if (works === undefined || requests === undefined || trafficClass.serviceLevel.kind !== 'interactive')
-        return 1
+      const { works, requests = Number.POSITIVE_INFINITY } = shapes.get(trafficClass) as ClassShape
+      if (works === undefined || trafficClass.serviceLevel.kind !== 'interactive') return 1
       return workAhead(works, observation.at, requests, leadOfClass(policy, trafficClass))
     },
   }

@@ -23,7 +23,7 @@ export interface ClassShape {
   readonly origin: 'observed' | 'assumed'
   /** When the shape was read; absent for an assumed one. */
   readonly readAt?: number
-  /** That it was read from; absent for an assumed one. */
+  /** That it was read from; absent where that is not told. */
   readonly requests?: number
   /** What work a request was lately, as often as lengths were read anew; absent for assumed ones. */
   readonly works?: readonly WorkAt[]
@@ -47,7 +47,7 @@ export function classShape(
   }
   const serving = stated.filter((variant) => serves(variant, trafficClass))
   const works = enterWork(known?.works ?? [], at, workOf(shape, serving))
-  return { shape, origin: 'observed', readAt: at, requests, works }
+  return { shape, origin: 'observed', readAt: at, ...(Number.isFinite(requests) ? { requests } : {}), works }
 }
 
 /** A standard error of a mean whose spread is as large as itself, as most lengths' is about. */
