@@ -41,12 +41,12 @@ export function classShape(
   if (now === undefined) return remembered ?? { shape: assumedShape(trafficClass), origin: 'assumed' }
   const { shape, requests } = now
   const { at } = observation
-  const known = remembered?.readAt === undefined ? undefined : remembered
-  if (known?.readAt !== undefined && !isDue(trafficClass.id, at, known.readAt)) {
-    if (!differs(shape, known.shape, noticed(requests))) return known
+  if (remembered?.readAt !== undefined) {
+    const due = isDue(trafficClass.id, at, remembered.readAt)
+    if (!due && !differs(shape, remembered.shape, noticed(requests))) return remembered
   }
   const serving = stated.filter((variant) => serves(variant, trafficClass))
-  const works = enterWork(known?.works ?? [], at, workOf(shape, serving))
+  const works = enterWork(remembered?.works ?? [], at, workOf(shape, serving))
   return { shape, origin: 'observed', readAt: at, ...(Number.isFinite(requests) ? { requests } : {}), works }
 }
 

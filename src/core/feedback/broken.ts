@@ -1,6 +1,5 @@
 // How a class's SLO was kept within the window, as the engines' histograms show it: the share of requests beyond its
 // bounds, beside the share that may be. Formulas: docs/MODEL.md, "Headroom feedback".
-import { allowedLate } from '../allowedLate.ts'
 import { eventsPerSecond, type Histogram } from '../histogram.ts'
 import type { Observation } from '../observation.ts'
 import { type LatencyBound, type Role, serves, type TrafficClass, type Variant } from '../policy.ts'
@@ -40,8 +39,8 @@ export function keptBy(
     1,
     known.reduce((sum, one) => sum + one, 0),
   )
-  const allowed = allowedLate(serviceLevel, attainment)
-  return { broken, allowed, bounds: known.length === read.length ? 'all' : 'some' }
+  const goal = Math.max(attainment, serviceLevel.ttft?.percentile ?? 0, serviceLevel.tpot?.percentile ?? 0)
+  return { broken, allowed: 1 - goal, bounds: known.length === read.length ? 'all' : 'some' }
 }
 
 const metrics = ['ttft', 'itl', 'tpot'] as const

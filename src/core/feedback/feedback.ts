@@ -1,7 +1,6 @@
 // How much headroom a class needs, learnt from the requests that broke their SLO: more after a bad minute, a little less
 // after each good one, so that in the long run as many break it as the goal allows (docs/MODEL.md, "Headroom feedback"). A goal is a
 // share of requests: a minute counts by how many came in it.
-import { usualLate } from '../allowedLate.ts'
 import { isMissing, type Reading } from '../reading.ts'
 import type { Kept } from './broken.ts'
 
@@ -54,8 +53,9 @@ export interface HeadroomInput {
   readonly reach: 'withinReach' | 'outOfReach'
 }
 
-/** Of headroom per minute, for a minute in which all requests broke their SLO, where one in a hundred may; more where fewer may. */
+/** Of headroom per minute, for a minute in which all requests broke their SLO, where `usualLate` may; more where fewer may. */
 const gain = 0.04
+const usualLate = 0.01
 const mostTimes = 10
 
 /** A minute counts by its requests over the usual, at most so many times. */

@@ -3,8 +3,10 @@
 import { climbSeconds, type Levels } from './levels.ts'
 import { within } from './logs.ts'
 
-/** Less than a tenth is what the experts are for, and so many deviations of two counts of a minute may be noise. */
+/** Less than a tenth is what the experts are for. */
 const leastClimb = 0.1
+
+/** So many deviations may be noise. */
 const noiseDeviations = 2.5
 
 /** A factor of two. */
@@ -24,7 +26,12 @@ const fullClimb = 0.2
 export function climbOf({ y, recent }: Levels, requestsPerSecond: number): number {
   const before = recent[0]?.y ?? y
   const noise = Math.sqrt((2 * requestsPerSecond) / 60) / (1 + requestsPerSecond)
-  return within(largestClimb, Math.max(0, y - before - Math.max(leastClimb, noiseDeviations * noise)))
+  return beyondChance(y - before, leastClimb, noise)
+}
+
+/** What is a climb of a rise in logarithms, of which `least` is usual and `noise` is the deviation that chance gives it. */
+export function beyondChance(rise: number, least: number, noise: number): number {
+  return within(largestClimb, Math.max(0, rise - Math.max(least, noiseDeviations * noise)))
 }
 
 /** What part of a climb is carried on over a horizon, before any was seen. */

@@ -40,7 +40,7 @@ export function moveLevels(levels: Levels, at: number, y: number, seconds: numbe
     middle: moved(levels.middle, timeConstants.middle),
     slow: moved(levels.slow, timeConstants.slow),
     verySlow: moved(levels.verySlow, timeConstants.verySlow),
-    recent: moveRecent(levels.recent, at, y),
+    recent: moveRecent(levels.recent, { at, y }),
   }
 }
 
@@ -54,9 +54,11 @@ export function features(levels: Levels, seasonal: number): readonly number[] {
 
 export const featureCount = 7
 
-function moveRecent(recent: Levels['recent'], at: number, y: number): Levels['recent'] {
+/** The values of the last minutes with one more; the first is the newest that is at least as old as a climb is long, where there is one. */
+export function moveRecent<T extends { readonly at: number }>(recent: readonly T[], value: T): readonly T[] {
+  const { at } = value
   const last = recent.at(-1)
-  const all = last !== undefined && at - last.at < spacingSeconds ? recent : [...recent, { at, y }]
-  const old = all.findLastIndex((value) => value.at <= at - climbSeconds)
+  const all = last !== undefined && at - last.at < spacingSeconds ? recent : [...recent, value]
+  const old = all.findLastIndex((one) => one.at <= at - climbSeconds)
   return all.slice(Math.max(0, old))
 }
