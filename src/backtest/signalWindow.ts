@@ -3,6 +3,7 @@
 import type { Histogram, LengthHistogram } from '../core/histogram.ts'
 import type { ReplicaCounts, TypicalEngine, VariantSignals } from '../core/observation.ts'
 import { defaultObserveOptions } from '../core/observe/queries.ts'
+import { lookBackSeconds } from '../core/observe/series.ts'
 import { type ShortPart, shortRate } from '../core/observe/shortRate.ts'
 import { isMissing, missing, type Reading } from '../core/reading.ts'
 import { oneTwoFive, tokenGapBounds, ttftBounds } from '../simulation/metrics.ts'
@@ -162,17 +163,24 @@ export class SignalWindow {
     return most
   }
 
+  /** A target that is new began at nothing, where some are not: as `rise` reads it (src/core/observe/series.ts). */
   private growth(at: number, replicas: ReplicaCounts): Reading {
-    let growth = 0
-    let known = false
-    for (const { scrapes } of this.targets.values()) {
-      const inside = within(scrapes, at - rateWindowSeconds, at)
-      const line = slope(inside.map((scrape) => ({ at: scrape.at, value: scrape.running + scrape.waiting })))
-      if (line === undefined) continue
-      growth += line
-      known = true
-    }
-    return known ? growth : absent(replicas, 'growth of running requests')
+    const then = at - rateWindowSeconds
+    const inSystem = ({ running, waiting }: Scrape): number => running + waiting
+    const lines = [...this.targets.values()].map(({ scrapes }) => {
+      const inside = within(scrapes, then, at)
+      const before = within(scrapes, then - lookBackSeconds, then).at(-1)
+      const [first, last] = [before === undefined ? 0 : inSystem(before), inside.at(-1)]
+      return {
+        wasThere: before !== undefined,
+        rise: last === undefined ? undefined : (inSystem(last) - first) / rateWindowSeconds,
+        slope: slope(inside.map((scrape) => ({ at: scrape.at, value: inSystem(scrape) }))),
+      }
+    })
+    const isKnown = lines.some(({ wasThere }) => wasThere)
+    const known = lines.flatMap((line) => (isKnown ? line.rise : line.slope) ?? [])
+    if (known.length === 0) return absent(replicas, 'growth of running requests')
+    return known.reduce((sum, line) => sum + line, 0)
   }
 
   private rate(at: number, index: number, name: string, replicas: ReplicaCounts): Reading {

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { decide as decideWith } from '../core/decide.ts'
 import type { Decision } from '../core/decision.ts'
 import type { Observation } from '../core/observation.ts'
-import { defaultObserveOptions, queryPlan } from '../core/observe/queries.ts'
+import { defaultObserveOptions, lookBackOf, queryPlan } from '../core/observe/queries.ts'
 import type { PolicySet, ScalingPolicy } from '../core/policy.ts'
 import { resolveFrom } from '../core/profiles/library.ts'
 import { measuredProfiles } from '../core/profiles/measured.ts'
@@ -183,7 +183,7 @@ async function startScaler(
 ): Promise<Scaler> {
   const now = (): number => epochSeconds + fleet.nowSeconds
   const plan = queryPlan(policies, defaultObserveOptions)
-  const store = new SeriesStore(defaultObserveOptions.lengthWindowSeconds)
+  const store = new SeriesStore(lookBackOf(defaultObserveOptions))
   const scraper = new Scraper(fleet, store, epochSeconds)
   const observe = (): Observation =>
     observeStore(store, policies, plan, now(), { replicas: scraper.replicas(policies), pools: {} })

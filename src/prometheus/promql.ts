@@ -3,6 +3,7 @@
 import { deploymentPod, groupReplica, literal, replicaSet, statefulPod } from '../core/observe/podNames.ts'
 import {
   type Grouping,
+  lookBackSeconds,
   type Part,
   partLabel,
   type SeriesQuery,
@@ -69,6 +70,13 @@ function readOne(selected: string, read: SeriesRead): string {
       return `count_over_time(${selected}[${duration(read.windowSeconds)}])`
     case 'rate':
       return `rate(${selected}[${duration(read.windowSeconds)}])`
+    case 'rise': {
+      const now = readOne(selected, { ...read, kind: 'last' })
+      const before = readOne(selected, { ...read, kind: 'before' })
+      return `((${now} - ${before} or ${now} unless ${before}) / ${read.windowSeconds})`
+    }
+    case 'before':
+      return `last_over_time(${selected}[${duration(lookBackSeconds)}] offset ${duration(read.windowSeconds)})`
     case 'slope':
       return `deriv(${selected}[${duration(read.windowSeconds)}])`
   }

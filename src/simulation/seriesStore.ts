@@ -1,7 +1,7 @@
 // Scraped metrics in memory, for the demo, which has no Prometheus: what Prometheus keeps about targets
 // (`up`, staleness, labels of the target over those of the series), for as long as the windows look back.
 
-import type { SeriesRead } from '../core/observe/series.ts'
+import { lookBackSeconds, type SeriesRead } from '../core/observe/series.ts'
 import { rate, type Sample, slope } from './seriesRate.ts'
 import { type Labels, parseExposition, type SeriesName, seriesName } from './seriesText.ts'
 
@@ -20,9 +20,6 @@ export interface ReadSeries {
   readonly identity: string
   readonly value: number
 }
-
-/** How far an instant looks back for a sample; Prometheus' default. */
-const lookBackSeconds = 300
 
 export class SeriesStore {
   private readonly keepSeconds: number
@@ -174,6 +171,15 @@ function readSamples(
     case 'rate': {
       const from = at - read.windowSeconds
       return rate(within(samples, from, at), from, at)
+    }
+    case 'rise': {
+      const now = readSamples(samples, goneAt, { ...read, kind: 'last' }, at)
+      const before = readSamples(samples, goneAt, { ...read, kind: 'before' }, at) ?? 0
+      return now === undefined ? undefined : (now - before) / read.windowSeconds
+    }
+    case 'before': {
+      const then = at - read.windowSeconds
+      return within(samples, then - lookBackSeconds, then).at(-1)?.value
     }
     case 'slope':
       return slope(within(samples, at - read.windowSeconds, at))

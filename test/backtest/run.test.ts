@@ -10,7 +10,7 @@ import { SignalWindow } from '../../src/backtest/signalWindow.ts'
 import type { TargetLayers } from '../../src/backtest/targetLayers.ts'
 import { syntheticSource } from '../../src/backtest/traffic/synthetic.ts'
 import type { Traffic } from '../../src/backtest/traffic/traffic.ts'
-import { defaultObserveOptions, queryPlan } from '../../src/core/observe/queries.ts'
+import { defaultObserveOptions, lookBackOf, queryPlan } from '../../src/core/observe/queries.ts'
 import type { PolicySet } from '../../src/core/policy.ts'
 import { isMissing, type Reading } from '../../src/core/reading.ts'
 import { createTools } from '../../src/core/tools.ts'
@@ -235,7 +235,7 @@ test('signals are those that text, scrape and query give', () => {
     },
     { gap: () => undefined, completed: () => undefined },
   )
-  const store = new SeriesStore(defaultObserveOptions.lengthWindowSeconds)
+  const store = new SeriesStore(lookBackOf(defaultObserveOptions))
   const scraper = new Scraper(fleet, store, 0)
   const window = new SignalWindow()
   let next = arrivals.next()

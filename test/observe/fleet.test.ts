@@ -2,7 +2,17 @@ import { describe, expect, it } from 'vitest'
 import { mean, quantile } from '../../src/core/histogram.ts'
 import { isMissing, type Reading } from '../../src/core/reading.ts'
 import { labelled, owner, patterned, policySet } from './policies.ts'
-import { observed, type Pod, played, scrapeSeconds, signalsOf } from './stage.ts'
+import {
+  observed,
+  type Pod,
+  played,
+  runSeconds,
+  scrapeSeconds,
+  signalsOf,
+  start,
+  targetOf,
+  textOf,
+} from './stage.ts'
 import { exposition, quiet } from './vllm.ts'
 
 function known<T>(reading: Reading<T>): T {
@@ -50,6 +60,21 @@ describe('a fleet of vLLM pods, observed', () => {
     expect(quantile(known(signals.ttft), 0.5)).toBeCloseTo(0.375, 9)
     expect(mean(known(signals.itl))).toBeCloseTo(0.02, 9)
     expect(observation.warnings).toEqual([])
+  })
+
+  it('what a replica holds that is new came within the window, and one that is gone takes nothing with it', () => {
+    const shrinking: Pod = { pod: h100a, state: (seconds) => ({ running: 100 - seconds / 2 }) }
+    const done: Pod = { pod: 'llama-h100-5d4f8c7b9d-gggg9', state: () => ({ running: 7 }) }
+    const fresh: Pod = { pod: h100b, state: (seconds) => ({ running: seconds < 95 ? 20 : 30 }) }
+    const store = played([shrinking])
+    for (let seconds = 0; seconds <= 50; seconds += scrapeSeconds)
+      store.scrape(targetOf(done, 'chat/vllm'), textOf(done, seconds), start + seconds)
+    store.targetGone(targetOf(done, 'chat/vllm'), start + 52)
+    for (let seconds = 90; seconds <= runSeconds; seconds += scrapeSeconds)
+      store.scrape(targetOf(fresh, 'chat/vllm'), textOf(fresh, seconds), start + seconds)
+    const policies = policySet({ variants: [owner('h100', 'llama-h100')] })
+    const { inSystemGrowthPerSecond } = signalsOf(observed(store, policies), 'chat/llama/h100')
+    expect(inSystemGrowthPerSecond).toBeCloseTo((30 - 30) / 60, 9)
   })
 
   it.each([

@@ -52,7 +52,13 @@ function listOf(answer: Answer): readonly Row[] {
 /** One replica that does something, at the newest possible instant. */
 const healthy: Readonly<Record<Exclude<QueryId, 'gateways'>, Answer>> = {
   gauges: rows(row('running', 4), row('waiting', 1), row('kvUsage', 0.5), row('kvEngines', 1)),
-  growth: rows(row('running', 0.1), row('waiting', -0.3)),
+  growth: rows(
+    row('running', 0.1),
+    row('waiting', -0.3),
+    row('before', 1),
+    row('slope/running', 1),
+    row('slope/waiting', 1),
+  ),
   counters: rows(
     row('completions', 2),
     row('generationTokens', 400),
@@ -115,6 +121,13 @@ describe('what is missing, and why', () => {
       firstTokensPerSecond: 2,
       ttftSecondsPerSecond: 2.5,
     })
+  })
+
+  it('growth is a slope where no replica was there a window ago: all may be new to the metrics alone', () => {
+    const growth = {
+      growth: rows(...listOf(healthy.growth).filter(({ labels }) => labels[partLabel] !== 'before')),
+    }
+    expect(signals({ answers: growth }).inSystemGrowthPerSecond).toBe(2)
   })
 
   it('zero traffic is a zero of standing counters, and means over it are idle', () => {

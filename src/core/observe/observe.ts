@@ -102,7 +102,7 @@ function signalsOf(
     reporting,
     running: sight.sum(told.running),
     waiting: sight.sum(told.waiting),
-    inSystemGrowthPerSecond: plus(sight.sum(told.runningGrowth), sight.sum(told.waitingGrowth)),
+    inSystemGrowthPerSecond: growthOf(sight),
     completionsPerSecond: sight.sum(told.completions),
     generationTokensPerSecond: sight.sum(told.generationTokens),
     preemptionsPerSecond: sight.sum(told.preemptions),
@@ -137,6 +137,15 @@ function lengths(
   return { ...histogram, seconds: lengthWindowSeconds, lately: lastMinute }
 }
 
+/** What replicas that are new hold has come within the window, where some are not: else all of them may be new to the metrics alone. */
+function growthOf(sight: Sight): Reading {
+  const before = sight.sum(told.before)
+  const { runningGrowth, waitingGrowth, runningSlope, waitingSlope } = told
+  const isKnown = !isMissing(before) && before > 0
+  const [running, waiting] = isKnown ? [runningGrowth, waitingGrowth] : [runningSlope, waitingSlope]
+  return plus(sight.sum(running), sight.sum(waiting))
+}
+
 function typicalEngine(sight: Sight): Reading<TypicalEngine> {
   const gaps = sight.sum(told.typicalGaps)
   const gapSeconds = sight.sum(told.typicalGapSeconds)
@@ -162,7 +171,7 @@ function sometimes(query: QueryId, part: string, name: string): Signal {
   return { query, part, name, reportedBy: 'some', range: 'nonNegative' }
 }
 
-function slope(query: QueryId, part: string, name: string): Signal {
+function change(query: QueryId, part: string, name: string): Signal {
   return { query, part, name, reportedBy: 'everyVersion', range: 'any' }
 }
 
@@ -172,8 +181,11 @@ const told = {
   kvConfig: sometimes('kvConfig', 'engines', 'cache_config_info'),
   running: always('gauges', 'running', 'running requests'),
   waiting: always('gauges', 'waiting', 'waiting requests'),
-  runningGrowth: slope('growth', 'running', 'growth of running requests'),
-  waitingGrowth: slope('growth', 'waiting', 'growth of waiting requests'),
+  before: always('growth', 'before', 'replicas a window ago'),
+  runningGrowth: change('growth', 'running', 'growth of running requests'),
+  waitingGrowth: change('growth', 'waiting', 'growth of waiting requests'),
+  runningSlope: change('growth', 'slope/running', 'growth of running requests'),
+  waitingSlope: change('growth', 'slope/waiting', 'growth of waiting requests'),
   completions: always('counters', 'completions', 'finished requests'),
   generationTokens: always('counters', 'generationTokens', 'generated tokens'),
   preemptions: always('counters', 'preemptions', 'preemptions'),

@@ -3,7 +3,15 @@
 import type { PolicySet } from '../policy.ts'
 import { type Claims, claimsOf } from './claims.ts'
 import { type GatewayClass, gatewayClasses, gatewayDemandParts, gatewayQuery } from './gatewayQuery.ts'
-import type { Part, PodGroup, QueryId, SeriesQuery, SeriesRead, WorkloadSource } from './series.ts'
+import {
+  lookBackSeconds,
+  type Part,
+  type PodGroup,
+  type QueryId,
+  type SeriesQuery,
+  type SeriesRead,
+  type WorkloadSource,
+} from './series.ts'
 import { shortParts } from './shortRate.ts'
 
 export interface ObserveOptions {
@@ -28,6 +36,11 @@ export const defaultObserveOptions: ObserveOptions = {
   lengthWindowSeconds: 300,
   sampleMaxAgeSeconds: 60,
   workloads: 'podName',
+}
+
+/** How far back any query looks. */
+export function lookBackOf({ rateWindowSeconds, lengthWindowSeconds }: ObserveOptions): number {
+  return Math.max(lengthWindowSeconds, rateWindowSeconds + lookBackSeconds)
 }
 
 export interface QueryPlan extends Claims {
@@ -86,7 +99,7 @@ type Wanted = Readonly<Partial<Record<QueryId, readonly string[] | 'all'>>>
 /** What demand is read from: all that history is asked for beyond the last window. */
 const demandParts: Wanted = {
   gauges: ['running', 'waiting'],
-  growth: ['running', 'waiting'],
+  growth: ['running', 'waiting', 'before'],
   counters: ['completions', 'generationTokens'],
   presence: ['replicas', 'newestAt'],
   gateways: gatewayDemandParts,
@@ -146,8 +159,8 @@ function partsOf(
   const rate = (names: readonly string[], windowSeconds = rateWindowSeconds): SeriesRead => {
     return { kind: 'rate', metrics: named(names), windowSeconds }
   }
-  const slope = (name: string): SeriesRead => {
-    return { kind: 'slope', metrics: named([name]), windowSeconds: rateWindowSeconds }
+  const over = (kind: 'rise' | 'before' | 'slope', name: string): SeriesRead => {
+    return { kind, metrics: named([name]), windowSeconds: rateWindowSeconds }
   }
   const histogram = (names: readonly string[], windowSeconds: number, prefix = ''): readonly Part[] => {
     const ending = (suffix: string) =>
@@ -183,8 +196,12 @@ function partsOf(
       { ...perEngine('kvEngines', newest(...kvUsage)), aggregate: 'count' },
     ],
     growth: [
-      perEngine('running', slope('num_requests_running')),
-      perEngine('waiting', slope('num_requests_waiting')),
+      perEngine('running', over('rise', 'num_requests_running')),
+      perEngine('waiting', over('rise', 'num_requests_waiting')),
+      // Where nobody was there a window ago, or nobody looked, what is there says nothing of when it came.
+      perPod('before', over('before', 'num_requests_running'), 'count'),
+      perEngine('slope/running', over('slope', 'num_requests_running')),
+      perEngine('slope/waiting', over('slope', 'num_requests_waiting')),
     ],
     counters: [
       perEngine('completions', rate(['request_success_total']), finishReasons),

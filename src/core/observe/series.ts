@@ -66,6 +66,13 @@ export type SeriesRead =
   | { readonly kind: 'rate'; readonly metrics: readonly string[]; readonly windowSeconds: number }
   /** How many samples the window holds. */
   | { readonly kind: 'samples'; readonly metrics: readonly string[]; readonly windowSeconds: number }
+  /**
+   * How much a gauge rose per second over the window, from the last sample before it. A series that is new began at nothing:
+   * what a replica takes when it starts came within the window.
+   */
+  | { readonly kind: 'rise'; readonly metrics: readonly string[]; readonly windowSeconds: number }
+  /** The last sample before the window, at most `lookBackSeconds` older. */
+  | { readonly kind: 'before'; readonly metrics: readonly string[]; readonly windowSeconds: number }
   /** A gauge's slope per second, by least squares. */
   | { readonly kind: 'slope'; readonly metrics: readonly string[]; readonly windowSeconds: number }
 
@@ -94,6 +101,9 @@ export interface PodPattern {
   readonly pattern: string
   readonly variant: string
 }
+
+/** A series is known to an instant by a sample of so long before it: Prometheus' own default. */
+export const lookBackSeconds = 300
 
 export const partLabel = 'mixscaler_part'
 export const workloadLabel = 'mixscaler_workload'
