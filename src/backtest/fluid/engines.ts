@@ -20,8 +20,9 @@ export interface Served {
   /** Latencies at the load of arrivals, and at what runs. */
   readonly arriving: Mix
   readonly running: Mix
-  /** Gaps between tokens in this step, all classes together. */
+  /** Gaps between tokens in this step, all classes together, and tokens of each answer. */
   readonly gaps: number
+  readonly tokensEach: number
 }
 
 interface Flow {
@@ -101,6 +102,7 @@ export class Engines {
     const runningNow = sum(this.decoding) / replicas
     const slow = 1 - Math.exp(-seconds / Math.max(seconds, this.staySeconds))
     this.runningEach += slow * (runningNow - this.runningEach)
+    const tokensEach = this.stepMs > 0 ? (seconds * 1000) / this.stepMs : 0
     const lasting = this.equivalentLoad(work, table)
     const rate = this.arrivalsPerSecond / replicas
     const inSystem = this.runningEach + (rate / 1000) * work.e1
@@ -110,7 +112,8 @@ export class Engines {
       waitSeconds: left > 1e-9 && began > 0 ? ((before + left) / 2 / began) * seconds : 0,
       arriving: table.arriving(rate * metOnArrival(inSystem, pooled), lasting, pooled),
       running: table.running(lasting * metWhileRunning(inSystem, pooled), pooled),
-      gaps: this.stepMs > 0 ? (runningNow * replicas * seconds * 1000) / this.stepMs : 0,
+      gaps: runningNow * replicas * tokensEach,
+      tokensEach,
     }
   }
 

@@ -1,14 +1,16 @@
 // One variant of the fluid plant: its replicas, its engines, and what a scrape of them would count.
-import type { LengthBin, Shape } from '../../core/capacity/question.ts'
+import type { Shape } from '../../core/capacity/question.ts'
 import type { ReplicaCounts } from '../../core/observation.ts'
 import type { GpuPools } from '../../simulation/gpuPools.ts'
 import { tokenGapBounds, ttftBounds } from '../../simulation/metrics.ts'
 import { Random } from '../../simulation/random.ts'
-import { lengthBounds, SignalWindow, Tally } from '../signalWindow.ts'
+import { SignalWindow, Tally } from '../signalWindow.ts'
 import type { SiteVariant } from '../site.ts'
+import { meanOf } from '../traffic/lengthPoints.ts'
 import { Engines, type Served } from './engines.ts'
 import { LatencyLedger } from './latencyLedger.ts'
 import { shareWithin } from './latencyTable.ts'
+import { LengthCounts } from './lengthCounts.ts'
 import { FluidReplicas } from './replicas.ts'
 
 export interface FluidVariantOptions {
@@ -31,7 +33,8 @@ export class FluidVariant {
   private readonly ttft = new LatencyLedger('ttft')
   private readonly itl = new LatencyLedger('itl')
   private readonly tpot = new LatencyLedger('tpot')
-  private readonly lengths = new WeakMap<Shape, LengthCounts>()
+  private readonly lengths: LengthCounts
+  private readonly promptMeans = new WeakMap<Shape, number>()
   /** One of them runs so many times slower. */
   private slow = 1
 
@@ -40,6 +43,7 @@ export class FluidVariant {
     this.variant = variant
     this.routingWeight = routingWeight
     this.replicas = new FluidReplicas(variant, pools, initial, new Random(seed, 31))
+    this.lengths = new LengthCounts(classes, new Random(seed, 37))
     this.engines = new Engines(variant, classes, bounds)
   }
 
@@ -72,24 +76,24 @@ export class FluidVariant {
     for (const [classIndex, completed] of served.completed.entries()) {
       const shape = shapes[classIndex]
       if (shape === undefined) continue
-      const { prompt, output } = this.lengthsOf(shape)
       const begun = served.begun[classIndex] ?? 0
+      const prompt = begun * this.promptMean(shape)
       tally.add('completions', completed)
-      tally.add('promptTokens', begun * prompt.mean)
-      tally.add('cachedTokens', begun * prompt.mean * shape.prefixHitRate)
+      tally.add('promptTokens', prompt)
+      tally.add('cachedTokens', prompt * shape.prefixHitRate)
       tally.add('generationTokens', begun)
-      spread(tally, 'promptTokens', prompt, completed)
-      spread(tally, 'outputTokens', prefill ? oneToken : output, completed)
       this.ttft.add(served.arriving, begun, served.waitSeconds)
       if (!prefill) this.tpot.add(served.running, completed)
     }
     tally.add('generationTokens', served.gaps)
+    this.lengths.add(served.tokensEach, served.begun, served.completed, shapes)
     if (!prefill) this.itl.add(served.running, served.gaps)
   }
 
   scrape(at: number): void {
     const { variant, engines, replicas } = this
     const offset = variant.profile.h / 1000
+    this.lengths.countInto(this.tally, variant.role === 'prefill')
     this.ttft.spread(ttftBounds, offset, (bucket, events, sum) =>
       this.tally.addTo('ttft', bucket, events, sum),
     )
@@ -125,54 +129,11 @@ export class FluidVariant {
     }
   }
 
-  private lengthsOf(shape: Shape): LengthCounts {
-    const known = this.lengths.get(shape)
-    if (known !== undefined) return known
-    const counted = { prompt: countsOf(shape.promptTokens), output: countsOf(shape.outputTokens) }
-    this.lengths.set(shape, counted)
-    return counted
+  private promptMean(shape: Shape): number {
+    const known = this.promptMeans.get(shape) ?? meanOf(shape.promptTokens)
+    this.promptMeans.set(shape, known)
+    return known
   }
-}
-
-interface Lengths {
-  readonly mean: number
-  /** Shares by bucket of the engines' histogram. */
-  readonly shares: Float64Array
-}
-
-interface LengthCounts {
-  readonly prompt: Lengths
-  readonly output: Lengths
-}
-
-/** Engines count whole tokens; a point is the mean of many lengths. */
-function countsOf(bins: readonly LengthBin[]): Lengths {
-  const shares = new Float64Array(lengthBounds.length + 1)
-  let mean = 0
-  for (const { tokens, weight } of bins) {
-    const counted = Math.round(tokens)
-    const found = lengthBounds.findIndex((bound) => counted <= bound)
-    const bucket = found < 0 ? lengthBounds.length : found
-    shares[bucket] = (shares[bucket] ?? 0) + weight
-    mean += tokens * weight
-  }
-  return { mean, shares }
-}
-
-/** A prefill engine's answers. */
-const oneToken = countsOf([{ tokens: 1, weight: 1 }])
-
-function spread(
-  tally: Tally,
-  name: 'promptTokens' | 'outputTokens',
-  { shares, mean }: Lengths,
-  requests: number,
-): void {
-  for (let bucket = 0; bucket < shares.length; bucket++) {
-    const share = shares[bucket] ?? 0
-    if (share > 0) tally.addTo(name, bucket, requests * share, 0)
-  }
-  tally.addTo(name, 0, 0, requests * mean)
 }
 
 function total(values: Float64Array): number {

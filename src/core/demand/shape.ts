@@ -6,6 +6,8 @@ import { eventsPerSecond, type Lately, type LengthHistogram, mean, variance } fr
 import type { Observation, VariantSignals } from '../observation.ts'
 import { type Role, serves, type TrafficClass, type Variant } from '../policy.ts'
 import { isMissing, type Reading } from '../reading.ts'
+import { type Answering, answeringAt, enterAnswering } from './answering.ts'
+import { asArrived } from './ended.ts'
 import { isDue } from './turns.ts'
 import { enterWork, type WorkAt, workOf } from './workAhead.ts'
 
@@ -27,6 +29,8 @@ export interface ClassShape {
   readonly requests?: number
   /** What work a request was lately, as often as lengths were read anew; absent for assumed ones. */
   readonly works?: readonly WorkAt[]
+  /** What was answered lately; absent before any was. */
+  readonly answering?: readonly Answering[]
 }
 
 /** `stated`: the policy's variants, of which those in sight are `seen`. */
@@ -37,17 +41,24 @@ export function classShape(
   observation: Observation,
   remembered: ClassShape | undefined,
 ): ClassShape {
-  const now = observedShape(trafficClass, seen, observation)
-  if (now === undefined) return remembered ?? { shape: assumedShape(trafficClass), origin: 'assumed' }
+  const known: ClassShape = remembered ?? { shape: assumedShape(trafficClass), origin: 'assumed' }
+  const answering = enterAnswering(known.answering ?? [], answeringAt(trafficClass, seen, observation))
+  const kept = answering.length === 0 ? known : { ...known, answering }
+  const now = observedShape(trafficClass, seen, observation, answering)
+  if (now === undefined) return kept
   const { shape, requests } = now
   const { at } = observation
-  if (remembered?.readAt !== undefined) {
-    const due = isDue(trafficClass.id, at, remembered.readAt)
-    if (!due && !differs(shape, remembered.shape, noticed(requests))) return remembered
+  if (known.readAt !== undefined) {
+    const due = isDue(trafficClass.id, at, known.readAt)
+    if (!due && !differs(shape, known.shape, noticed(requests))) return kept
   }
   const serving = stated.filter((variant) => serves(variant, trafficClass))
-  const works = enterWork(remembered?.works ?? [], at, workOf(shape, serving))
-  return { shape, origin: 'observed', readAt: at, ...(Number.isFinite(requests) ? { requests } : {}), works }
+  const works = enterWork(known.works ?? [], at, workOf(shape, serving))
+  return {
+    ...{ shape, origin: 'observed', readAt: at, works },
+    ...(Number.isFinite(requests) ? { requests } : {}),
+    ...(answering.length === 0 ? {} : { answering }),
+  }
 }
 
 /** A standard error of a mean whose spread is as large as itself, as most lengths' is about. */
@@ -65,6 +76,7 @@ function observedShape(
   trafficClass: TrafficClass,
   seen: readonly Variant[],
   observation: Observation,
+  answering: readonly Answering[],
 ): ObservedShape | undefined {
   const serving = seen.filter((variant) => serves(variant, trafficClass))
   const signalsOf = (roles: readonly Role[]): readonly VariantSignals[] =>
@@ -84,7 +96,7 @@ function observedShape(
     merged(told === undefined ? [] : [told.outputTokens]) ??
     merged(exits.map((signals) => signals.outputTokens))
   if (promptTokens === undefined || outputTokens === undefined) return undefined
-  const [prompts, outputs] = [asOfLate(promptTokens), asOfLate(outputTokens)]
+  const [prompts, outputs] = [asOfLate(promptTokens), asOfLate(asArrived(outputTokens, answering))]
   return {
     shape: {
       promptTokens: lengthsToCome(prompts, binCount, requestsIn(prompts)),

@@ -1,0 +1,61 @@
+// Lengths are read from requests as they end, and long ones end late: while ever more arrive, those that end are the short
+// ones of many, and where engines become faster, long ones end all at once. What ended is held against how many had begun
+// when it did, so that lengths are those of what arrives (docs/MODEL.md, "Lengths of what arrives").
+import { eventsPerSecond, type LengthHistogram } from '../histogram.ts'
+import type { Answering, Clock } from './answering.ts'
+import { clockOf } from './answering.ts'
+
+/** Requests of a length are taken to have come at no less than this part of what those of any length did. */
+const leastShare = 0.2
+
+/** Of output tokens. As it is where nothing is known of what was answered. */
+export function asArrived(histogram: LengthHistogram, readings: readonly Answering[]): LengthHistogram {
+  const { upperBounds, perSecond, seconds, lately } = histogram
+  const [clock, at] = [clockOf(readings), readings.at(-1)?.at]
+  if (clock === undefined || at === undefined || seconds === undefined) return histogram
+  const tokens = perSecond.map((_, bucket) => middle(upperBounds, bucket))
+  const begun = begunWith(clock, at, seconds, tokens)
+  const arrived = perSecond.map((rate, bucket) => rate / (begun[bucket] as number))
+  const [endedMean, arrivedMean] = [meanOf(perSecond, tokens), meanOf(arrived, tokens)]
+  if (!(endedMean > 0 && arrivedMean > 0)) return histogram
+  const kept = eventsPerSecond(histogram) / sum(arrived)
+  const corrected = {
+    ...histogram,
+    perSecond: arrived.map((rate) => rate * kept),
+    sumPerSecond: histogram.sumPerSecond * (arrivedMean / endedMean),
+  }
+  if (lately === undefined) return corrected
+  const begunLately = begunWith(clock, at, lately.seconds, tokens)
+  const endingLately = arrived.map((rate, bucket) => rate * (begunLately[bucket] as number))
+  const factor = arrivedMean / meanOf(endingLately, tokens)
+  return { ...corrected, lately: { ...lately, sumPerSecond: lately.sumPerSecond * factor } }
+}
+
+/** Requests that began when those of so many tokens did that ended within the window, over the most of any length. */
+function begunWith(
+  clock: Clock,
+  at: number,
+  windowSeconds: number,
+  tokens: readonly number[],
+): readonly number[] {
+  const begun = tokens.map((count) => {
+    const [first, last] = [clock.began(at - windowSeconds, count), clock.began(at, count)]
+    return Math.max(0, clock.begun(last) - clock.begun(first))
+  })
+  const most = Math.max(...begun)
+  return begun.map((requests) => (most > 0 ? Math.max(leastShare, requests / most) : 1))
+}
+
+/** Of a bucket; the last one has no upper edge. */
+function middle(upperBounds: readonly number[], bucket: number): number {
+  const lower = upperBounds[bucket - 1] ?? 0
+  return (lower + (upperBounds[bucket] ?? 2 * lower)) / 2
+}
+
+function meanOf(weights: readonly number[], values: readonly number[]): number {
+  return weights.reduce((total, weight, i) => total + weight * (values[i] as number), 0) / sum(weights)
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}
