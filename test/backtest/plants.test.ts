@@ -1,6 +1,10 @@
 // What every plant must do, whatever it is made of: the same stories for the request-level plant and the fluid one.
 import { describe, expect, test } from 'vitest'
 import type { Plant } from '../../src/backtest/plant.ts'
+import { syntheticSource } from '../../src/backtest/traffic/synthetic.ts'
+import { asArrived } from '../../src/core/demand/ended.ts'
+import { type ClassShape, classShape } from '../../src/core/demand/shape.ts'
+import { mean } from '../../src/core/histogram.ts'
 import { isMissing, type Reading } from '../../src/core/reading.ts'
 import { oneVariant, pair, plantFor, siteFor, steady, withBatch, withSlots } from './sites.ts'
 
@@ -102,6 +106,53 @@ describe.each(['request', 'fluid'] as const)('the %s plant', (fidelity) => {
     expect(meanOf(promptTokens) / 1150).toBeLessThan(1.1)
     expect(meanOf(outputTokens) / 210).toBeGreaterThan(0.9)
     expect(meanOf(outputTokens) / 210).toBeLessThan(1.1)
+  })
+
+  test('starts that take what comes do not change what is read of demand', () => {
+    const plant = plantFor(siteFor(oneVariant()), {
+      fidelity,
+      traffic: steady([12], 2400, { prompt: 500, output: 1500 }),
+      initial: { [h100]: 6 },
+    })
+    const read: number[] = []
+    for (let at = 600; at < 2400; at += 15) {
+      plant.advance(at)
+      if (at === 900) plant.scale(h100, 12)
+      if (at === 1500) plant.scale(h100, 5)
+      const { completionsPerSecond, inSystemGrowthPerSecond } = signals(plant)
+      read.push(known(completionsPerSecond) + known(inSystemGrowthPerSecond))
+    }
+    // Counts of a minute: 720 requests, a deviation of 4 %.
+    expect(Math.min(...read) / 12).toBeGreaterThan(0.82)
+    expect(Math.max(...read) / 12).toBeLessThan(1.18)
+  })
+
+  test('counts lengths as requests end, which are short ones while ever more arrive', () => {
+    const policies = oneVariant()
+    const [policy] = policies.policies
+    const [trafficClass] = policy?.classes ?? []
+    if (policy === undefined || trafficClass === undefined) throw new Error('a policy has a class')
+    const source = syntheticSource({
+      ...{ kind: 'steps', rate: 1, peak: 16, count: 30, untilSeconds: 900, swing: 0, periodSeconds: 900 },
+      ...{ promptTokens: 300, outputTokens: 5000, cv: 1 },
+    })
+    const traffic = { untilSeconds: 900, sources: [{ classIndex: 0, scale: 1, shiftSeconds: 0, source }] }
+    const plant = plantFor(siteFor(policies), { fidelity, traffic, initial: { [h100]: 20 } })
+    let shape: ClassShape | undefined
+    const means: { ended: number; arrived: number }[] = []
+    for (let at = 15; at < 900; at += 15) {
+      plant.advance(at)
+      const observation = plant.observe()
+      shape = classShape(trafficClass, policy.variants, policy.variants, observation, shape)
+      const { outputTokens } = signals(plant)
+      if (at < 450 || isMissing(outputTokens)) continue
+      const arrived = asArrived(outputTokens, shape.answering ?? [])
+      means.push({ ended: mean(outputTokens) ?? 0, arrived: mean(arrived) ?? 0 })
+    }
+    const meanOf = (of: 'ended' | 'arrived') => means.reduce((sum, each) => sum + each[of], 0) / means.length
+    expect(meanOf('ended') / 5000).toBeLessThan(0.93)
+    expect(meanOf('arrived') / 5000).toBeGreaterThan(0.94)
+    expect(meanOf('arrived') / 5000).toBeLessThan(1.05)
   })
 
   test('says that nothing is known where nothing runs, and never that it is 0', () => {

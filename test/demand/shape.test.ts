@@ -4,6 +4,7 @@ import { type ClassShape, classShape, meanTokens } from '../../src/core/demand/s
 import type { LengthHistogram } from '../../src/core/histogram.ts'
 import type { Observation, VariantSignals } from '../../src/core/observation.ts'
 import type { ScalingPolicy } from '../../src/core/policy.ts'
+import { missing } from '../../src/core/reading.ts'
 import { Random } from '../../src/simulation/random.ts'
 import { oneVariant } from '../backtest/sites.ts'
 
@@ -30,7 +31,11 @@ function promptMean(promptTokens: LengthHistogram): number {
 }
 
 function read(promptTokens: LengthHistogram, remembered: ClassShape | undefined): ClassShape {
-  const signals = { promptTokens, outputTokens: exponential(200, 8), prefixHitRate: 0 }
+  const nobody = missing('noSeries')
+  const signals = {
+    ...{ promptTokens, outputTokens: exponential(200, 8), prefixHitRate: 0 },
+    ...{ replicas: nobody, completionsPerSecond: nobody },
+  }
   const observation = {
     format: 'mixscaler-observation/1',
     at: 1_767_225_600,
@@ -79,7 +84,9 @@ describe('lengths of a class', () => {
     ] as const) {
       // Read a moment ago: no turn is due.
       const before = { ...read(window(500, perSecond), undefined), readAt: 1_767_225_600 }
-      expect(read(window(mean, perSecond), before) !== before, `${mean} at ${perSecond}/s`).toBe(anew)
+      expect(read(window(mean, perSecond), before).shape !== before.shape, `${mean} at ${perSecond}/s`).toBe(
+        anew,
+      )
     }
   })
 

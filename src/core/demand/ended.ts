@@ -2,19 +2,18 @@
 // ones of many, and where engines become faster, long ones end all at once. What ended is held against how many had begun
 // when it did, so that lengths are those of what arrives (docs/MODEL.md, "Lengths of what arrives").
 import { eventsPerSecond, type LengthHistogram } from '../histogram.ts'
-import type { Answering, Clock } from './answering.ts'
-import { clockOf } from './answering.ts'
+import { type Answering, type Clock, clockOf } from './answering.ts'
 
-/** Requests of a length are taken to have come at no less than this part of what those of any length did. */
+/** Requests of a length are taken to have come at no less than this part of what was usual. */
 const leastShare = 0.2
 
 /** Of output tokens. As it is where nothing is known of what was answered. */
 export function asArrived(histogram: LengthHistogram, readings: readonly Answering[]): LengthHistogram {
-  const { upperBounds, perSecond, seconds, lately } = histogram
+  const { perSecond, seconds, lately } = histogram
   const [clock, at] = [clockOf(readings), readings.at(-1)?.at]
   if (clock === undefined || at === undefined || seconds === undefined) return histogram
-  const tokens = perSecond.map((_, bucket) => middle(upperBounds, bucket))
-  const begun = begunWith(clock, at, seconds, tokens)
+  const tokens = meansOf(histogram)
+  const begun = begunWith(clock, at, seconds, tokens, perSecond)
   const arrived = perSecond.map((rate, bucket) => rate / (begun[bucket] as number))
   const [endedMean, arrivedMean] = [meanOf(perSecond, tokens), meanOf(arrived, tokens)]
   if (!(endedMean > 0 && arrivedMean > 0)) return histogram
@@ -25,31 +24,36 @@ export function asArrived(histogram: LengthHistogram, readings: readonly Answeri
     sumPerSecond: histogram.sumPerSecond * (arrivedMean / endedMean),
   }
   if (lately === undefined) return corrected
-  const begunLately = begunWith(clock, at, lately.seconds, tokens)
+  const begunLately = begunWith(clock, at, lately.seconds, tokens, perSecond)
   const endingLately = arrived.map((rate, bucket) => rate * (begunLately[bucket] as number))
   const factor = arrivedMean / meanOf(endingLately, tokens)
   return { ...corrected, lately: { ...lately, sumPerSecond: lately.sumPerSecond * factor } }
 }
 
-/** Requests that began when those of so many tokens did that ended within the window, over the most of any length. */
+/** Requests that began when those of so many tokens did that ended within the window; of those that ended, the usual is 1. */
 function begunWith(
   clock: Clock,
   at: number,
   windowSeconds: number,
   tokens: readonly number[],
+  ended: readonly number[],
 ): readonly number[] {
   const begun = tokens.map((count) => {
     const [first, last] = [clock.began(at - windowSeconds, count), clock.began(at, count)]
     return Math.max(0, clock.begun(last) - clock.begun(first))
   })
-  const most = Math.max(...begun)
-  return begun.map((requests) => (most > 0 ? Math.max(leastShare, requests / most) : 1))
+  const usual = meanOf(ended, begun)
+  return begun.map((requests) => (usual > 0 ? Math.max(leastShare, requests / usual) : 1))
 }
 
-/** Of a bucket; the last one has no upper edge. */
-function middle(upperBounds: readonly number[], bucket: number): number {
-  const lower = upperBounds[bucket - 1] ?? 0
-  return (lower + (upperBounds[bucket] ?? 2 * lower)) / 2
+/** Tokens, by bucket: the same part of the way from its lower edge to its upper one, so that they add up to what was counted. */
+function meansOf({ upperBounds, perSecond, sumPerSecond }: LengthHistogram): readonly number[] {
+  const lower = perSecond.map((_, bucket) => upperBounds[bucket - 1] ?? 0)
+  const width = lower.map((from, bucket) => (upperBounds[bucket] ?? 2 * from) - from)
+  const most = sum(perSecond.map((rate, bucket) => rate * (width[bucket] as number)))
+  const least = sum(perSecond.map((rate, bucket) => rate * (lower[bucket] as number)))
+  const part = most > 0 ? Math.min(1, Math.max(0, (sumPerSecond - least) / most)) : 1
+  return lower.map((from, bucket) => from + part * (width[bucket] as number))
 }
 
 function meanOf(weights: readonly number[], values: readonly number[]): number {
