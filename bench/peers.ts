@@ -15,6 +15,7 @@ const help = `Usage: npx node bench/peers.ts --data DIR [flags]
   --fleets LIST     of h100, mix (default h100)
   --startups LIST   seconds (default 60,120,180)
   --seeds LIST      (default 1)
+  --requests        every request played, where a trace has rates too: a day takes half a minute to four minutes
   --goal SHARE      of requests within the SLO, and the percentile that it states (default 0.99)
   --days N          scored, at most (default 4)
   --cache FILE      results as JSON lines; a run that broke off goes on from there. Delete it when the code changes
@@ -69,6 +70,7 @@ function settingsFrom(args: readonly string[]): Settings | undefined {
       startups: { type: 'string', default: '60,120,180' },
       seeds: { type: 'string', default: '1' },
       days: { type: 'string', default: '4' },
+      requests: { type: 'boolean' },
       goal: { type: 'string', default: '0.99' },
       cache: { type: 'string' },
       threads: { type: 'string', default: '2' },
@@ -85,6 +87,7 @@ function settingsFrom(args: readonly string[]): Settings | undefined {
   }
   const goal = Number(values.goal)
   const names = values.traces.split(',')
+  const fidelity = values.requests === true ? ({ fidelity: 'request' } as const) : {}
   for (const name of names) traceOf(name)
   return {
     data: values.data,
@@ -104,7 +107,7 @@ function settingsFrom(args: readonly string[]): Settings | undefined {
             values.seeds
               .split(',')
               .map(Number)
-              .map((seed) => ({ trace, fleet, startupSeconds, seed, goal })),
+              .map((seed) => ({ trace, fleet, startupSeconds, seed, goal, ...fidelity })),
           ),
       ),
     ),

@@ -23,6 +23,8 @@ export interface Cell {
   readonly seed: number
   /** 0..1: share of requests within the SLO, which states the same percentile. */
   readonly goal: number
+  /** Absent: requests where the trace has them, amounts of requests where it has rates. */
+  readonly fidelity?: 'request'
 }
 
 export type FleetName = 'h100' | 'mix'
@@ -72,7 +74,7 @@ export interface Preparation {
 
 export function prepare(cell: Cell, { data, days, behavior, history }: Preparation): Prepared {
   const trace = traceOf(cell.trace)
-  const { fidelity } = trace
+  const { fidelity = trace.fidelity } = cell
   const warmupSeconds = history === 'all' ? trace.warmupSeconds : Math.min(hour, trace.warmupSeconds)
   const scored = Math.min(trace.scoredSeconds, days * day)
   const fromSeconds = trace.fromSeconds + trace.warmupSeconds - warmupSeconds

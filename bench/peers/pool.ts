@@ -61,8 +61,8 @@ function remembered(cache: string | undefined): Map<string, Ran> {
 }
 
 function nameOf(job: Job): string {
-  const { trace, fleet, startupSeconds, seed } = job.cell
-  const cell = `${trace} ${fleet} ${startupSeconds} s seed ${seed}`
+  const { trace, fleet, startupSeconds, seed, fidelity = '' } = job.cell
+  const cell = `${trace} ${fleet} ${startupSeconds} s seed ${seed} ${fidelity}`
   switch (job.kind) {
     case 'bound':
       return `${cell}: bound`
