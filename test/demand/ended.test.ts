@@ -40,11 +40,26 @@ function played(rate: (at: number) => number, pace: (at: number) => number): Pla
       lateSum += (requests * length) / 60
     }
   }
+  const [begun, ended] = [[0], Array.from({ length: steps + 1 }, () => 0)]
+  for (const [i, each] of rates.entries()) begun.push((begun[i] ?? 0) + each * step)
+  for (const length of lengths) {
+    let ends = 0
+    for (const [began, each] of rates.entries()) {
+      while (ends <= steps && (tokens[ends] ?? 0) < (tokens[began] ?? 0) + length) ends++
+      if (ends <= steps) ended[ends] = (ended[ends] ?? 0) + (each * step) / lengths.length
+    }
+  }
+  for (let i = 1; i <= steps; i++) ended[i] = (ended[i] ?? 0) + (ended[i - 1] ?? 0)
   let answering: readonly Answering[] = []
   for (let at = 60; at <= now; at += 15) {
-    const minute = rates.slice((at - 60) / step, at / step)
-    const begunPerSecond = minute.reduce((sum, each) => sum + each, 0) / minute.length
-    answering = enterAnswering(answering, { at, begunPerSecond, tokensPerSecond: pace(at - 30) })
+    const [then, i] = [(at - 60) / step, at / step]
+    answering = enterAnswering(answering, {
+      ...{ at, variants: ['chat/llama/h100'], running: (begun[i] ?? 0) - (ended[i] ?? 0) },
+      ...{
+        completionsPerSecond: ((ended[i] ?? 0) - (ended[then] ?? 0)) / 60,
+        tokensPerSecond: pace(at - 30),
+      },
+    })
   }
   const lately = { seconds: 60, eventsPerSecond: lateEvents, sumPerSecond: lateSum }
   return { histogram: { upperBounds, perSecond, sumPerSecond, seconds: 300, lately }, answering }
@@ -106,7 +121,9 @@ describe('lengths of what arrives', () => {
     const amount = fc.double({ min: 0, max: 1e6, noNaN: true })
     const reading = fc.record({
       at: fc.integer({ min: 0, max: now }),
-      begunPerSecond: amount,
+      variants: fc.constantFrom(['one'], ['one', 'other']),
+      running: amount,
+      completionsPerSecond: amount,
       tokensPerSecond: fc.double({ min: 1e-6, max: 1e6, noNaN: true }),
     })
     fc.assert(

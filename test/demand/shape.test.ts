@@ -74,11 +74,11 @@ describe('lengths of a class', () => {
     expect(promptMean(believed) / (1500 * (1 + 1 / Math.sqrt(480)))).toBeCloseTo(1, 2)
   })
 
-  it('are read anew between turns where they moved by 3 % and by more than chance', () => {
+  it('are read anew between turns where they moved by 5 % and by more than chance', () => {
     const window = (mean: number, perSecond: number) => ({ ...exponential(mean, perSecond), seconds: 300 })
     for (const [perSecond, mean, anew] of [
-      [20, 520, true],
-      [20, 510, false],
+      [20, 530, true],
+      [20, 520, false],
       [0.5, 520, false],
       [0.5, 570, true],
     ] as const) {

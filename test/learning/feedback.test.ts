@@ -215,7 +215,7 @@ describe('headroom feedback', () => {
   it('stays within its bounds, also around a headroom that the policy states beyond them', () => {
     const worst: HeadroomInput = { ...bad, kept: { broken: 1, allowed: 0.01, bounds: 'all' }, load: 0.6 }
     expect(afterMinutes(3000, worst).learnt).toBeCloseTo(0.6, 2)
-    expect(afterMinutes(6000, { ...spotless, load: 1.5 }).learnt).toBeCloseTo(-0.35, 2)
+    expect(afterMinutes(6000, { ...spotless, load: 1.5 }).learnt).toBeCloseTo(-0.3, 2)
     expect(afterMinutes(60, { ...bad, base: 1, load: 0.4 }).learnt).toBe(0)
   })
 

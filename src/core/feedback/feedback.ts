@@ -72,7 +72,7 @@ const reserveTimes = 3
 const mostReserve = 0.3
 const reserveSeconds = 86_400
 
-const lowestHeadroom = -0.35
+const lowestHeadroom = -0.3
 const highestHeadroom = 0.6
 
 /**
