@@ -5,6 +5,7 @@ import { backtest, defaultPlant, epochSeconds } from '../src/backtest/backtest.t
 import type { Controller } from '../src/backtest/controller.ts'
 import { decideController } from '../src/backtest/ours.ts'
 import { meanOf } from '../src/backtest/traffic/lengthPoints.ts'
+import { clockOf } from '../src/core/demand/answering.ts'
 import { arrivals } from '../src/core/demand/arrivals.ts'
 import { asArrived } from '../src/core/demand/ended.ts'
 import { type ClassShape, classShape } from '../src/core/demand/shape.ts'
@@ -76,7 +77,7 @@ function look(observation: Observation): void {
   if (!isMissing(demand)) note('demand', demand / came)
   if (isMissing(signals.outputTokens)) return
   const tokens = meanOf(lengths.outputTokens)
-  const arrived = asArrived(signals.outputTokens, shape.answering ?? [])
+  const arrived = asArrived(signals.outputTokens, clockOf(shape.answering ?? []))
   note('ended, 5 minutes', (mean(signals.outputTokens) ?? Number.NaN) / tokens)
   note('arrived, by what ended', (mean(arrived) ?? Number.NaN) / tokens)
   note('ended, last minute', lately(signals.outputTokens) / tokens)

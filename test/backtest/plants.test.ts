@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Plant } from '../../src/backtest/plant.ts'
 import { syntheticSource } from '../../src/backtest/traffic/synthetic.ts'
+import { clockOf } from '../../src/core/demand/answering.ts'
 import { asArrived } from '../../src/core/demand/ended.ts'
 import { type ClassShape, classShape } from '../../src/core/demand/shape.ts'
 import { mean } from '../../src/core/histogram.ts'
@@ -146,7 +147,7 @@ describe.each(['request', 'fluid'] as const)('the %s plant', (fidelity) => {
       shape = classShape(trafficClass, policy.variants, policy.variants, observation, shape)
       const { outputTokens } = signals(plant)
       if (at < 450 || isMissing(outputTokens)) continue
-      const arrived = asArrived(outputTokens, shape.answering ?? [])
+      const arrived = asArrived(outputTokens, clockOf(shape.answering ?? []))
       means.push({ ended: mean(outputTokens) ?? 0, arrived: mean(arrived) ?? 0 })
     }
     const meanOf = (of: 'ended' | 'arrived') => means.reduce((sum, each) => sum + each[of], 0) / means.length

@@ -1,7 +1,7 @@
 // Lengths of what arrives, from lengths of what ended: played request by request, so that what arrived is known.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Answering, enterAnswering } from '../../src/core/demand/answering.ts'
+import { type Answering, clockOf, enterAnswering } from '../../src/core/demand/answering.ts'
 import { asArrived } from '../../src/core/demand/ended.ts'
 import { eventsPerSecond, type LengthHistogram, mean } from '../../src/core/histogram.ts'
 import { oneTwoFive } from '../../src/simulation/metrics.ts'
@@ -70,7 +70,7 @@ const steady = (value: number) => () => value
 const exponential = (doublingSeconds: number) => (at: number) => 10 * 2 ** ((at - now) / doublingSeconds)
 
 function means({ histogram, answering }: Played) {
-  const corrected = asArrived(histogram, answering)
+  const corrected = asArrived(histogram, clockOf(answering))
   const lately = (of: LengthHistogram) =>
     (of.lately?.sumPerSecond ?? Number.NaN) / (of.lately?.eventsPerSecond ?? Number.NaN) / trueMean
   return {
@@ -111,10 +111,10 @@ describe('lengths of what arrives', () => {
 
   it('are those of what ended where nothing is known of what was answered', () => {
     const { histogram, answering } = played(exponential(180), steady(25))
-    expect(asArrived(histogram, [])).toBe(histogram)
-    expect(asArrived(histogram, answering.slice(-1))).toBe(histogram)
+    expect(asArrived(histogram, clockOf([]))).toBe(histogram)
+    expect(asArrived(histogram, clockOf(answering.slice(-1)))).toBe(histogram)
     const { seconds: _, ...untold } = histogram
-    expect(asArrived(untold, answering)).toBe(untold)
+    expect(asArrived(untold, clockOf(answering))).toBe(untold)
   })
 
   it('have as many requests as ended, and lengths that were seen, whatever was read', () => {
@@ -136,7 +136,7 @@ describe('lengths of what arrives', () => {
             .reduce<readonly Answering[]>((so, one) => enterAnswering(so, one), [])
           const sumPerSecond = perSecond.reduce((sum, rate, i) => sum + rate * (upperBounds[i] ?? 50_000), 0)
           const ended: LengthHistogram = { upperBounds, perSecond, sumPerSecond, seconds: 300 }
-          const arrived = asArrived(ended, answering)
+          const arrived = asArrived(ended, clockOf(answering))
           if (!(eventsPerSecond(ended) > 0)) return
           expect(eventsPerSecond(arrived) / eventsPerSecond(ended)).toBeCloseTo(1, 6)
           const tokens = mean(arrived) ?? Number.NaN

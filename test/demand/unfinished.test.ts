@@ -1,7 +1,7 @@
 // Longer answers, from how many are being answered: while nothing changes, and a minute after lengths have.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Answering } from '../../src/core/demand/answering.ts'
+import { type Answering, clockOf } from '../../src/core/demand/answering.ts'
 import { longerBy } from '../../src/core/demand/unfinished.ts'
 import type { LengthHistogram } from '../../src/core/histogram.ts'
 import { oneTwoFive } from '../../src/simulation/metrics.ts'
@@ -42,7 +42,7 @@ function played(times: number, since: number): readonly Answering[] {
 
 describe('how much longer answers are than those that ended', () => {
   it('is nothing while nothing changes, known as well as so many that run tell', () => {
-    const found = longerBy(counted, played(1, 0))
+    const found = longerBy(counted, clockOf(played(1, 0)))
     expect(found?.log).toBeCloseTo(0, 1)
     // 800 run; of exponential lengths half of their variance is left once arrivals are known.
     expect(found?.error).toBeGreaterThan(Math.sqrt(0.5 / 800) * 0.8)
@@ -52,7 +52,9 @@ describe('how much longer answers are than those that ended', () => {
   it.each([
     1.5, 0.6,
   ])('shows answers %s times as long within two minutes, and more as they go on', (times) => {
-    const [early, late] = [780, 600].map((since) => longerBy(counted, played(times, since))?.log ?? 0)
+    const [early, late] = [780, 600].map(
+      (since) => longerBy(counted, clockOf(played(times, since)))?.log ?? 0,
+    )
     const share = (log: number | undefined) => (log ?? 0) / Math.log(times)
     expect(share(early)).toBeGreaterThan(0.35)
     expect(share(late)).toBeGreaterThan(share(early))
@@ -73,10 +75,7 @@ describe('how much longer answers are than those that ended', () => {
       fc.property(fc.uniqueArray(reading, { selector: ({ at }) => at }), buckets, (readings, rates) => {
         const perSecond = upperBounds.concat(0).map((_, i) => rates[i] ?? 0)
         const histogram = { ...counted, perSecond }
-        const found = longerBy(
-          histogram,
-          readings.toSorted((x, y) => x.at - y.at),
-        )
+        const found = longerBy(histogram, clockOf(readings.toSorted((x, y) => x.at - y.at)))
         if (found === undefined) return
         expect(Math.abs(found.log)).toBeLessThanOrEqual(Math.LN2)
         expect(found.error).toBeGreaterThan(0)

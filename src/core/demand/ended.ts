@@ -2,18 +2,17 @@
 // ones of many, and where engines become faster, long ones end all at once. What ended is held against how many had begun
 // when it did, so that lengths are those of what arrives (docs/MODEL.md, "Lengths of what arrives").
 import { eventsPerSecond, type LengthHistogram } from '../histogram.ts'
-import { type Answering, type Clock, clockOf } from './answering.ts'
+import type { Clock } from './answering.ts'
 
 /** Requests of a length are taken to have come at no less than this part of what was usual. */
 const leastShare = 0.2
 
 /** Of output tokens. As it is where nothing is known of what was answered. */
-export function asArrived(histogram: LengthHistogram, readings: readonly Answering[]): LengthHistogram {
+export function asArrived(histogram: LengthHistogram, clock: Clock | undefined): LengthHistogram {
   const { perSecond, seconds, lately } = histogram
-  const [clock, at] = [clockOf(readings), readings.at(-1)?.at]
-  if (clock === undefined || at === undefined || seconds === undefined) return histogram
+  if (clock === undefined || seconds === undefined) return histogram
   const tokens = meansOf(histogram)
-  const begun = begunWith(clock, at, seconds, tokens, perSecond)
+  const begun = begunWith(clock, seconds, tokens, perSecond)
   const arrived = perSecond.map((rate, bucket) => rate / (begun[bucket] as number))
   const [endedMean, arrivedMean] = [meanOf(perSecond, tokens), meanOf(arrived, tokens)]
   if (!(endedMean > 0 && arrivedMean > 0)) return histogram
@@ -24,7 +23,7 @@ export function asArrived(histogram: LengthHistogram, readings: readonly Answeri
     sumPerSecond: histogram.sumPerSecond * (arrivedMean / endedMean),
   }
   if (lately === undefined) return corrected
-  const begunLately = begunWith(clock, at, lately.seconds, tokens, perSecond)
+  const begunLately = begunWith(clock, lately.seconds, tokens, perSecond)
   const endingLately = arrived.map((rate, bucket) => rate * (begunLately[bucket] as number))
   const factor = arrivedMean / meanOf(endingLately, tokens)
   return { ...corrected, lately: { ...lately, sumPerSecond: lately.sumPerSecond * factor } }
@@ -32,15 +31,14 @@ export function asArrived(histogram: LengthHistogram, readings: readonly Answeri
 
 /** Requests that began when those of so many tokens did that ended within the window; of those that ended, the usual is 1. */
 function begunWith(
-  clock: Clock,
-  at: number,
+  { at, began, begun: begunBy }: Clock,
   windowSeconds: number,
   tokens: readonly number[],
   ended: readonly number[],
 ): readonly number[] {
   const begun = tokens.map((count) => {
-    const [first, last] = [clock.began(at - windowSeconds, count), clock.began(at, count)]
-    return Math.max(0, clock.begun(last) - clock.begun(first))
+    const [first, last] = [began(at - windowSeconds, count), began(at, count)]
+    return Math.max(0, begunBy(last) - begunBy(first))
   })
   const usual = meanOf(ended, begun)
   return begun.map((requests) => (usual > 0 ? Math.max(leastShare, requests / usual) : 1))

@@ -6,7 +6,7 @@ import { eventsPerSecond, type Lately, type LengthHistogram, mean, variance } fr
 import type { Observation, VariantSignals } from '../observation.ts'
 import { type Role, serves, type TrafficClass, type Variant } from '../policy.ts'
 import { isMissing, type Reading } from '../reading.ts'
-import { type Answering, answeringAt, enterAnswering } from './answering.ts'
+import { type Answering, answeringAt, clockOf, enterAnswering } from './answering.ts'
 import { asArrived } from './ended.ts'
 import { isDue } from './turns.ts'
 import { type Longer, longerBy } from './unfinished.ts'
@@ -97,9 +97,10 @@ function observedShape(
     merged(told === undefined ? [] : [told.outputTokens]) ??
     merged(exits.map((signals) => signals.outputTokens))
   if (promptTokens === undefined || outputTokens === undefined) return undefined
-  const arrived = asArrived(outputTokens, answering)
+  const clock = clockOf(answering)
+  const arrived = asArrived(outputTokens, clock)
   // What a gateway tells is of one class, what engines hold is of all that they serve.
-  const unfinished = told === undefined ? longerBy(arrived, answering) : undefined
+  const unfinished = told === undefined ? longerBy(arrived, clock) : undefined
   const prompts = asOfLate(promptTokens)
   const { outputs, asSureAs } = asOfNow(arrived, unfinished)
   return {

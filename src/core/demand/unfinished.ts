@@ -1,7 +1,7 @@
 // Longer answers show in how many are being answered before any of them has ended: by which factor are they longer than
 // those that were counted, for as many to be there (docs/MODEL.md, "Lengths of what arrives")?
 import { eventsPerSecond, type LengthHistogram, mean } from '../histogram.ts'
-import { type Answering, clockOf } from './answering.ts'
+import type { Clock, Cohort } from './answering.ts'
 
 /** An estimate in the logarithm: how many times as long, and its standard error. */
 export interface Longer {
@@ -11,53 +11,43 @@ export interface Longer {
 
 /** Beyond a factor of two it is something else that is wrong. */
 const largest = Math.LN2
-const halvings = 10
+const steps = 5
 const nudge = 0.05
 
-/** Requests that began one after the other, by the tokens that the first and the last of them have. */
-interface Cohort {
-  readonly requests: number
-  readonly most: number
-  readonly least: number
-}
-
 /** `arrived`: output tokens of what arrives, by what ended. Undefined where too little is known. */
-export function longerBy(arrived: LengthHistogram, readings: readonly Answering[]): Longer | undefined {
-  const [cohorts, running] = [cohortsOf(readings), readings.at(-1)?.running]
+export function longerBy(arrived: LengthHistogram, clock: Clock | undefined): Longer | undefined {
   const livedBy = livedOf(arrived)
-  if (cohorts.length === 0 || running === undefined || livedBy === undefined) return undefined
-  /** Of a cohort, the share that is still answered were all answers exp(log) times as long. */
-  const shareLeft = ({ most, least }: Cohort, log: number): number => {
+  if (clock === undefined || livedBy === undefined) return undefined
+  const { running } = clock
+  const cohorts = clock.cohorts.filter(({ requests, most, least }) => requests > 0 && most > least)
+  /** Of each cohort, the share that is still answered were all answers exp(log) times as long. */
+  const sharesLeft = (log: number): readonly number[] => {
     const factor = Math.exp(log)
-    return (factor * (livedBy(most / factor) - livedBy(least / factor))) / (most - least)
+    return cohorts.map(
+      ({ most, least }) => (factor * (livedBy(most / factor) - livedBy(least / factor))) / (most - least),
+    )
   }
   const expected = (log: number): number =>
-    cohorts.reduce((sum, cohort) => sum + cohort.requests * shareLeft(cohort, log), 0)
+    sharesLeft(log).reduce((sum, share, i) => sum + share * (cohorts[i] as Cohort).requests, 0)
   let [low, high] = [-largest, largest]
-  for (let i = 0; i < halvings; i++) {
-    const middle = (low + high) / 2
-    if (expected(middle) < running) low = middle
-    else high = middle
+  let [under, over] = [expected(low) - running, expected(high) - running]
+  if (!(under < over)) return undefined
+  // Regula falsi, and a halving where it is stuck to one end: what is expected hardly bends.
+  for (let i = 0; i < steps && under < 0 && over > 0; i++) {
+    const at = low - ((high - low) * under) / (over - under)
+    const middle = i % 2 === 0 ? at : (at + (low + high) / 2) / 2
+    const off = expected(middle) - running
+    if (off < 0) [low, under] = [middle, off]
+    else [high, over] = [middle, off]
   }
-  const log = (low + high) / 2
+  const log = under >= 0 ? low : over <= 0 ? high : low - ((high - low) * under) / (over - under)
   const slope = (expected(log + nudge) - expected(log - nudge)) / (2 * nudge)
-  const variance = cohorts.reduce((sum, cohort) => {
-    const left = shareLeft(cohort, log)
-    return sum + cohort.requests * left * (1 - left)
-  }, 0)
+  const variance = sharesLeft(log).reduce(
+    (sum, share, i) => sum + (cohorts[i] as Cohort).requests * share * (1 - share),
+    0,
+  )
   const error = Math.sqrt(variance) / slope
   return slope > 0 && error > 0 && Number.isFinite(error) ? { log, error } : undefined
-}
-
-function cohortsOf(readings: readonly Answering[]): readonly Cohort[] {
-  const clock = clockOf(readings)
-  if (clock === undefined) return []
-  return clock.instants.slice(1).flatMap((to, i): readonly Cohort[] => {
-    const from = clock.instants[i] as number
-    const requests = clock.begun(to) - clock.begun(from)
-    const [most, least] = [clock.tokensSince(from), clock.tokensSince(to)]
-    return requests > 0 && most > least ? [{ requests, most, least }] : []
-  })
 }
 
 /**
