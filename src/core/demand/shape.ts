@@ -2,21 +2,19 @@
 // assumes. Read anew only now and then, so that sampling noise neither moves the plan nor costs a new capacity.
 import type { LengthBin, Shape } from '../capacity/question.ts'
 import { assumedLengths, lengthsToCome } from '../capacity/shape.ts'
-import { eventsPerSecond, type Lately, type LengthHistogram, mean, variance } from '../histogram.ts'
+import { eventsPerSecond, type Lately, type LengthHistogram } from '../histogram.ts'
 import type { Observation, VariantSignals } from '../observation.ts'
 import { type Role, serves, type TrafficClass, type Variant } from '../policy.ts'
 import { isMissing, type Reading } from '../reading.ts'
 import { type Answering, answeringAt, clockOf, enterAnswering } from './answering.ts'
 import { asArrived } from './ended.ts'
+import { answersNow, materialChange, promptsNow } from './lengthsNow.ts'
 import { isDue } from './turns.ts'
-import { type Longer, longerBy } from './unfinished.ts'
+import { longerBy } from './unfinished.ts'
 import { enterWork, type WorkAt, workOf } from './workAhead.ts'
 
 /** Bins per histogram: twelve lose under a percent of capacity against the full sample (docs/MODEL.md). */
 const binCount = 12
-
-/** A shape stands for a turn, as long as the window it is read over, unless the work per request moves by more than this and than chance. */
-const materialChange = 0.05
 
 /** What surely is no chance, however few the requests. */
 const largeChange = 0.1
@@ -101,8 +99,8 @@ function observedShape(
   const arrived = asArrived(outputTokens, clock)
   // What a gateway tells is of one class, what engines hold is of all that they serve.
   const unfinished = told === undefined ? longerBy(arrived, clock) : undefined
-  const prompts = asOfLate(promptTokens)
-  const { outputs, asSureAs } = asOfNow(arrived, unfinished)
+  const prompts = promptsNow(promptTokens)
+  const { outputs, asSureAs } = answersNow(arrived, unfinished)
   return {
     shape: {
       promptTokens: lengthsToCome(prompts, binCount, requestsIn(prompts)),
@@ -115,70 +113,6 @@ function observedShape(
 
 function requestsIn(histogram: LengthHistogram): number {
   return eventsPerSecond(histogram) * (histogram.seconds ?? Number.POSITIVE_INFINITY)
-}
-
-/** How far the last minute must lie from what chance makes of so many requests, in standard errors. */
-const surelyChanged = 3
-
-/**
- * Lengths change at once, and minutes of the old ones hide it. Where the mean of the last minute differs from that of the
- * window by more than chance, and by what matters, all lengths are taken to have changed by as much.
- */
-function asOfLate(histogram: LengthHistogram): LengthHistogram {
-  const { lately, upperBounds, perSecond } = histogram
-  const [usual, spread] = [mean(histogram), variance(histogram)]
-  if (lately === undefined || usual === undefined || spread === undefined) return histogram
-  if (!(lately.eventsPerSecond > 0 && usual > 0)) return histogram
-  const now = lately.sumPerSecond / lately.eventsPerSecond
-  const chance = surelyChanged * Math.sqrt(spread / (lately.eventsPerSecond * lately.seconds))
-  if (!(Math.abs(now - usual) > Math.max(chance, materialChange * Math.max(now, usual)))) return histogram
-  const factor = now / usual
-  const events = eventsPerSecond(histogram)
-  return {
-    upperBounds: upperBounds.map((bound) => bound * factor),
-    perSecond: perSecond.map((rate) => (rate * lately.eventsPerSecond) / events),
-    sumPerSecond: lately.sumPerSecond,
-    seconds: lately.seconds,
-  }
-}
-
-/** Capacities are worked out anew only for each so large a step. */
-const driftStep = 0.01
-
-interface Outputs {
-  readonly outputs: LengthHistogram
-  /** The mean is as sure as that of so many requests, of a spread as large as it. */
-  readonly asSureAs: number
-}
-
-/** How far mean answers drift from what they were in the window, in the logarithm: 12 % from ten minutes to the next in ServeGen's traces. */
-const usualDrift = 0.08
-
-/**
- * The lengths of the window drawn out, or in, by what the last minute and what is being answered say, each as far as its
- * standard error lets it: the mean of normal estimates.
- */
-function asOfNow(arrived: LengthHistogram, unfinished: Longer | undefined): Outputs {
-  const estimates = [lastMinute(arrived), unfinished].filter((one) => one !== undefined)
-  const weight = estimates.reduce((sum, { error }) => sum + error ** -2, usualDrift ** -2)
-  const log = estimates.reduce((sum, each) => sum + each.log * each.error ** -2, 0) / weight
-  const factor = Math.exp(Math.round(log / driftStep) * driftStep)
-  const outputs = {
-    ...arrived,
-    upperBounds: arrived.upperBounds.map((bound) => bound * factor),
-    sumPerSecond: arrived.sumPerSecond * factor,
-  }
-  return { outputs, asSureAs: estimates.length === 0 ? Number.POSITIVE_INFINITY : weight }
-}
-
-function lastMinute(arrived: LengthHistogram): Longer | undefined {
-  const { lately } = arrived
-  const [usual, spread] = [mean(arrived), variance(arrived)]
-  if (lately === undefined || usual === undefined || spread === undefined) return undefined
-  const requests = lately.eventsPerSecond * lately.seconds
-  const now = lately.sumPerSecond / lately.eventsPerSecond
-  if (!(requests > 0 && usual > 0 && now > 0 && spread > 0)) return undefined
-  return { log: Math.log(now / usual), error: Math.sqrt(spread / requests) / usual }
 }
 
 /** Worked out once: days of the past are read before any length is known. */
