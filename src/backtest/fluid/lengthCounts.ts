@@ -42,12 +42,17 @@ export class LengthCounts {
       const shape = shapes[classIndex]
       if (shape === undefined || !(requests > 0)) continue
       const { shares } = this.bucketsOf(shape).output
-      const weights = shares.map((share, bucket) => share * (ending[classIndex]?.[bucket] ?? 0))
-      const total = sum(weights)
+      const due = ending[classIndex] as Float64Array
+      let total = 0
+      for (let bucket = 0; bucket < shares.length; bucket++)
+        total += (shares[bucket] as number) * (due[bucket] as number)
       const own = this.ended.get(shape) ?? new Float64Array(shares.length)
       this.ended.set(shape, own)
-      for (const [bucket, share] of shares.entries())
-        own[bucket] = (own[bucket] ?? 0) + requests * (total > 0 ? (weights[bucket] ?? 0) / total : share)
+      for (let bucket = 0; bucket < shares.length; bucket++) {
+        const share = shares[bucket] as number
+        const part = total > 0 ? (share * (due[bucket] as number)) / total : share
+        own[bucket] = (own[bucket] as number) + requests * part
+      }
     }
   }
 

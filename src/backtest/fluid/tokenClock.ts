@@ -12,6 +12,7 @@ export class TokenClock {
   /** By length: the last step that ended before what ends now began, and by class how many had begun then. */
   private readonly steps: Int32Array
   private readonly ended: readonly Float64Array[]
+  private readonly ending: readonly Float64Array[]
 
   /** `lengths` in output tokens, of the answers that are told apart. */
   constructor(classes: number, lengths: readonly number[]) {
@@ -19,17 +20,17 @@ export class TokenClock {
     this.begun = Array.from({ length: classes }, () => [0])
     this.steps = new Int32Array(lengths.length)
     this.ended = Array.from({ length: classes }, () => new Float64Array(lengths.length))
+    this.ending = this.ended.map((each) => each.slice())
   }
 
   /**
    * Over a step in which so many tokens came of each answer and so many requests of each class began: by class and length,
-   * how many of them began that would end in it if all had that length.
+   * how many of them began that would end in it if all had that length. The arrays are the same ones at every step.
    */
   pass(tokens: number, begun: Float64Array): readonly Float64Array[] {
     const now = (this.tokens.at(-1) ?? 0) + tokens
     this.tokens.push(now)
     for (const [index, sums] of this.begun.entries()) sums.push((sums.at(-1) ?? 0) + (begun[index] ?? 0))
-    const ending = this.ended.map((before) => new Float64Array(before.length))
     for (const [at, length] of this.lengths.entries()) {
       const began = now - length
       let step = this.steps[at] ?? 0
@@ -40,13 +41,13 @@ export class TokenClock {
       for (const [index, sums] of this.begun.entries()) {
         const [low, high] = [sums[step] ?? 0, sums[step + 1] ?? 0]
         const by = low + share * (high - low)
-        const [ended, ends] = [this.ended[index] as Float64Array, ending[index] as Float64Array]
+        const [ended, ends] = [this.ended[index] as Float64Array, this.ending[index] as Float64Array]
         ends[at] = by - (ended[at] ?? 0)
         ended[at] = by
       }
     }
     this.forget()
-    return ending
+    return this.ending
   }
 
   private forget(): void {
