@@ -89,6 +89,9 @@ it('plans for a floor at all times, beside the schedules that there are', () => 
 
 const policyText = oneVariantText.replace('min: 0', 'min: 1').replace('startup: 60s', 'startup: 120s')
 
+/** Several runs each: a third of a minute on an idle machine. */
+const wholeSearchMs = 120_000
+
 describe('mixscaler backtest --floor', () => {
   const directory = scratch()
   const policy = join(directory, 'policy.yaml')
@@ -100,44 +103,52 @@ describe('mixscaler backtest --floor', () => {
   const floor = (...args: readonly string[]) =>
     mixscaler('backtest', '--policy', policy, '--fidelity', 'fluid', '--tick', '15s', ...args)
 
-  it('finds what on/off traffic needs, and what to write into the policy attains it', async () => {
-    const { exitCode, out, error } = await floor(...onOff, '--floor', '99%')
-    expect([
-      exitCode,
-      error.includes('trying floors of 25 %, 50 %, 75 %, 100 % of the busiest minute'),
-    ]).toEqual([0, true])
-    expect(out).toMatch(/no floor +\$\d+\.\d\d\/h +chat \d\d\.\d\d %\n/)
-    const schedule = /^ {6}- \{ name: floor, .*\}$/m.exec(out)?.[0] ?? 'no schedule was printed'
-    const floored = join(directory, 'floored.yaml')
-    writeFileSync(floored, `${policyText}  behavior:\n    schedules:\n${schedule}\n`)
-    const again = await mixscaler(
-      ...['backtest', '--policy', floored, '--fidelity', 'fluid', '--tick', '15s', ...onOff],
-      ...['--fail-if', 'attainment<99%'],
-    )
-    expect([again.exitCode, again.error]).toEqual([0, ''])
-    const without = await mixscaler(
-      ...['backtest', '--policy', policy, '--fidelity', 'fluid', '--tick', '15s', ...onOff],
-      ...['--fail-if', 'attainment<99%'],
-    )
-    expect(without.exitCode).toBe(4)
-  })
+  it(
+    'finds what on/off traffic needs, and what to write into the policy attains it',
+    async () => {
+      const { exitCode, out, error } = await floor(...onOff, '--floor', '99%')
+      expect([
+        exitCode,
+        error.includes('trying floors of 25 %, 50 %, 75 %, 100 % of the busiest minute'),
+      ]).toEqual([0, true])
+      expect(out).toMatch(/no floor +\$\d+\.\d\d\/h +chat \d\d\.\d\d %\n/)
+      const schedule = /^ {6}- \{ name: floor, .*\}$/m.exec(out)?.[0] ?? 'no schedule was printed'
+      const floored = join(directory, 'floored.yaml')
+      writeFileSync(floored, `${policyText}  behavior:\n    schedules:\n${schedule}\n`)
+      const again = await mixscaler(
+        ...['backtest', '--policy', floored, '--fidelity', 'fluid', '--tick', '15s', ...onOff],
+        ...['--fail-if', 'attainment<99%'],
+      )
+      expect([again.exitCode, again.error]).toEqual([0, ''])
+      const without = await mixscaler(
+        ...['backtest', '--policy', policy, '--fidelity', 'fluid', '--tick', '15s', ...onOff],
+        ...['--fail-if', 'attainment<99%'],
+      )
+      expect(without.exitCode).toBe(4)
+    },
+    wholeSearchMs,
+  )
 
-  it('says that none is needed, or that none suffices, in tables and for programs', async () => {
-    const calm = ['--synthetic', 'steps:rate=8,peak=9,count=2,for=20m,prompt=500,output=100']
-    const needless = await floor(...calm, '--floor', '90%')
-    expect([needless.exitCode, needless.out.includes('No floor is needed')]).toEqual([0, true])
-    const json = JSON.parse((await floor(...calm, '--floor', '90%', '-o', 'json')).out)
-    expect(json).toMatchObject({ format: 'mixscaler-floor/1', goal: 0.9, found: { share: 0 } })
-    const hopeless = await mixscaler(
-      ...['backtest', '--policy', small, '--fidelity', 'fluid', '--tick', '15s', ...onOff],
-      ...['--floor', '99%', '-o', 'csv'],
-    )
-    expect(hopeless.exitCode).toBe(4)
-    expect(hopeless.out.split('\r\n')[0]).toBe(
-      'share_of_peak,class,floor_requests_per_second,attained,dollars_per_hour,found',
-    )
-    expect(hopeless.out).not.toContain('yes')
-  })
+  it(
+    'says that none is needed, or that none suffices, in tables and for programs',
+    async () => {
+      const calm = ['--synthetic', 'steps:rate=8,peak=9,count=2,for=20m,prompt=500,output=100']
+      const needless = await floor(...calm, '--floor', '90%')
+      expect([needless.exitCode, needless.out.includes('No floor is needed')]).toEqual([0, true])
+      const json = JSON.parse((await floor(...calm, '--floor', '90%', '-o', 'json')).out)
+      expect(json).toMatchObject({ format: 'mixscaler-floor/1', goal: 0.9, found: { share: 0 } })
+      const hopeless = await mixscaler(
+        ...['backtest', '--policy', small, '--fidelity', 'fluid', '--tick', '15s', ...onOff],
+        ...['--floor', '99%', '-o', 'csv'],
+      )
+      expect(hopeless.exitCode).toBe(4)
+      expect(hopeless.out.split('\r\n')[0]).toBe(
+        'share_of_peak,class,floor_requests_per_second,attained,dollars_per_hour,found',
+      )
+      expect(hopeless.out).not.toContain('yes')
+    },
+    wholeSearchMs,
+  )
 
   it.each([
     [['--floor', 'most'], '--floor must be a share such as 5% or 0.05: got "most"'],

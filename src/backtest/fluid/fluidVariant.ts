@@ -34,6 +34,8 @@ export class FluidVariant {
   private readonly itl = new LatencyLedger('itl')
   private readonly tpot = new LatencyLedger('tpot')
   private readonly lengths: LengthCounts
+  /** Of the last step that did anything, by class. */
+  private shapes: readonly (Shape | undefined)[] = []
   private readonly promptMeans = new WeakMap<Shape, number>()
   /** One of them runs so many times slower. */
   private slow = 1
@@ -86,14 +88,15 @@ export class FluidVariant {
       if (!prefill) this.tpot.add(served.running, completed)
     }
     tally.add('generationTokens', served.gaps)
-    this.lengths.add(served.tokensEach, served.begun, served.completed, shapes)
+    this.lengths.add(served.tokensEach, served.begun, served.completed)
+    this.shapes = shapes
     if (!prefill) this.itl.add(served.running, served.gaps)
   }
 
   scrape(at: number): void {
     const { variant, engines, replicas } = this
     const offset = variant.profile.h / 1000
-    this.lengths.countInto(this.tally, variant.role === 'prefill')
+    this.lengths.countInto(this.tally, this.shapes, variant.role === 'prefill')
     this.ttft.spread(ttftBounds, offset, (bucket, events, sum) =>
       this.tally.addTo('ttft', bucket, events, sum),
     )

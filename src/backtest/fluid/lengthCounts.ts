@@ -22,55 +22,42 @@ export class LengthCounts {
   private readonly random: Random
   private readonly clock: TokenClock
   private readonly known = new WeakMap<Shape, ShapeBuckets>()
-  /** By shape, requests that ended since the last count, by bucket of their output. */
-  private readonly ended = new Map<Shape, Float64Array>()
+  /** Since the last count: tokens of each answer, and by class what began and what ended. */
+  private tokens = 0
+  private readonly begun: Float64Array
+  private readonly completed: Float64Array
 
   constructor(classes: number, random: Random) {
     this.random = random
     this.clock = new TokenClock(classes, middles)
+    this.begun = new Float64Array(classes)
+    this.completed = new Float64Array(classes)
   }
 
-  /** A step in which each answer got so many tokens. `begun` and `completed` by class, `shapes` too. */
-  add(
-    tokens: number,
-    begun: Float64Array,
-    completed: Float64Array,
-    shapes: readonly (Shape | undefined)[],
-  ): void {
-    const ending = this.clock.pass(tokens, begun)
-    for (const [classIndex, requests] of completed.entries()) {
-      const shape = shapes[classIndex]
+  /** A step in which each answer got so many tokens. `begun` and `completed` by class. */
+  add(tokens: number, begun: Float64Array, completed: Float64Array): void {
+    this.tokens += tokens
+    for (let c = 0; c < begun.length; c++) {
+      this.begun[c] = (this.begun[c] as number) + (begun[c] as number)
+      this.completed[c] = (this.completed[c] as number) + (completed[c] as number)
+    }
+  }
+
+  /** `shapes` by class. `oneToken`: answers of a prefill engine, whatever the request asks for. */
+  countInto(tally: Tally, shapes: readonly (Shape | undefined)[], oneToken: boolean): void {
+    if (this.tokens <= 0 && !oneToken) return
+    const ending = this.clock.pass(this.tokens, this.begun)
+    for (const [index, requests] of this.completed.entries()) {
+      const shape = shapes[index]
       if (shape === undefined || !(requests > 0)) continue
-      const { shares } = this.bucketsOf(shape).output
-      const due = ending[classIndex] as Float64Array
-      let total = 0
-      for (let bucket = 0; bucket < shares.length; bucket++)
-        total += (shares[bucket] as number) * (due[bucket] as number)
-      const own = this.ended.get(shape) ?? new Float64Array(shares.length)
-      this.ended.set(shape, own)
-      for (let bucket = 0; bucket < shares.length; bucket++) {
-        const share = shares[bucket] as number
-        const part = total > 0 ? (share * (due[bucket] as number)) / total : share
-        own[bucket] = (own[bucket] as number) + requests * part
-      }
-    }
-  }
-
-  /** `oneToken`: answers of a prefill engine, whatever the request asks for. */
-  countInto(tally: Tally, oneToken: boolean): void {
-    for (const [shape, outputs] of this.ended) {
-      const requests = sum(outputs)
       const { prompt, output } = this.bucketsOf(shape)
-      this.draw(
-        tally,
-        'promptTokens',
-        prompt.shares.map((share) => share * requests),
-        prompt.means,
-      )
+      this.draw(tally, 'promptTokens', spread(prompt.shares, undefined, requests), prompt.means)
       if (oneToken) tally.addTo('outputTokens', 0, requests, requests)
-      else this.draw(tally, 'outputTokens', outputs, output.means)
+      else this.draw(tally, 'outputTokens', spread(output.shares, ending[index], requests), output.means)
     }
-    this.ended.clear()
+    this.tokens = 0
+    this.begun.fill(0)
+    this.completed.fill(0)
   }
 
   /**
@@ -117,6 +104,15 @@ function bucketsOf(points: readonly LengthBin[]): Buckets {
     means[bucket] = (means[bucket] ?? 0) + tokens * weight
   }
   return { shares, means: means.map((tokens, bucket) => tokens / (shares[bucket] || 1)) }
+}
+
+/** So many requests over the buckets: in proportion to their shares, and to what began of each length. */
+function spread(shares: Float64Array, begun: Float64Array | undefined, requests: number): Float64Array {
+  const weights = begun === undefined ? shares : shares.map((share, i) => share * (begun[i] as number))
+  const total = sum(weights)
+  return total > 0
+    ? weights.map((weight) => (requests * weight) / total)
+    : shares.map((share) => requests * share)
 }
 
 function sum(values: Float64Array): number {

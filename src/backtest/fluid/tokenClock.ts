@@ -28,22 +28,28 @@ export class TokenClock {
    * how many of them began that would end in it if all had that length. The arrays are the same ones at every step.
    */
   pass(tokens: number, begun: Float64Array): readonly Float64Array[] {
-    const now = (this.tokens.at(-1) ?? 0) + tokens
+    const { steps, begun: sums, ended, ending } = this
+    const now = (this.tokens.at(-1) as number) + tokens
     this.tokens.push(now)
-    for (const [index, sums] of this.begun.entries()) sums.push((sums.at(-1) ?? 0) + (begun[index] ?? 0))
-    for (const [at, length] of this.lengths.entries()) {
-      const began = now - length
-      let step = this.steps[at] ?? 0
-      while ((this.tokens[step + 1] ?? Infinity) <= began) step++
-      this.steps[at] = step
-      const [from, to] = [this.tokens[step] ?? 0, this.tokens[step + 1] ?? Infinity]
-      const share = Math.min(1, Math.max(0, (began - from) / (to - from)))
-      for (const [index, sums] of this.begun.entries()) {
-        const [low, high] = [sums[step] ?? 0, sums[step + 1] ?? 0]
-        const by = low + share * (high - low)
-        const [ended, ends] = [this.ended[index] as Float64Array, this.ending[index] as Float64Array]
-        ends[at] = by - (ended[at] ?? 0)
-        ended[at] = by
+    for (let c = 0; c < sums.length; c++) {
+      const own = sums[c] as number[]
+      own.push((own[own.length - 1] as number) + (begun[c] as number))
+    }
+    const last = this.tokens.length - 1
+    for (let i = 0; i < this.lengths.length; i++) {
+      const began = now - (this.lengths[i] as number)
+      let step = steps[i] as number
+      while (step < last && (this.tokens[step + 1] as number) <= began) step++
+      steps[i] = step
+      const from = this.tokens[step] as number
+      const to = step < last ? (this.tokens[step + 1] as number) : Number.POSITIVE_INFINITY
+      const share = began > from ? Math.min(1, (began - from) / (to - from)) : 0
+      for (let c = 0; c < sums.length; c++) {
+        const own = sums[c] as number[]
+        const low = own[step] as number
+        const by = share > 0 ? low + share * ((own[step + 1] as number) - low) : low
+        ;(ending[c] as Float64Array)[i] = by - ((ended[c] as Float64Array)[i] as number)
+        ;(ended[c] as Float64Array)[i] = by
       }
     }
     this.forget()
