@@ -26,6 +26,7 @@ export class LengthCounts {
   private tokens = 0
   private readonly begun: Float64Array
   private readonly completed: Float64Array
+  private readonly drawn = new Float64Array(lengthBounds.length + 1)
 
   constructor(classes: number, random: Random) {
     this.random = random
@@ -51,9 +52,9 @@ export class LengthCounts {
       const shape = shapes[index]
       if (shape === undefined || !(requests > 0)) continue
       const { prompt, output } = this.bucketsOf(shape)
-      this.draw(tally, 'promptTokens', spread(prompt.shares, undefined, requests), prompt.means)
+      this.draw(tally, 'promptTokens', prompt, undefined, requests)
       if (oneToken) tally.addTo('outputTokens', 0, requests, requests)
-      else this.draw(tally, 'outputTokens', spread(output.shares, ending[index], requests), output.means)
+      else this.draw(tally, 'outputTokens', output, ending[index], requests)
     }
     this.tokens = 0
     this.begun.fill(0)
@@ -61,20 +62,33 @@ export class LengthCounts {
   }
 
   /**
-   * Amounts that vary as a draw of so many requests does, and add up to as many: Dirichlet, whose shares vary by
-   * `s (1 - s) / (requests + 1)`. What lengths vary inside a bucket is left out: 3 % of the whole variance.
+   * So many requests over the buckets, in proportion to their shares and to what began of each length. Amounts vary as a draw of so
+   * many does, and add up to as many: Dirichlet, whose shares vary by `s (1 - s) / (requests + 1)`. What lengths vary inside a
+   * bucket is left out: 3 % of the whole variance.
    */
   private draw(
     tally: Tally,
     name: 'promptTokens' | 'outputTokens',
-    expected: Float64Array,
-    means: Float64Array,
+    { shares, means }: Buckets,
+    begun: Float64Array | undefined,
+    requests: number,
   ): void {
-    const drawn = expected.map((amount) => (amount > 0 ? this.random.gamma(amount) : 0))
-    const scale = sum(expected) / sum(drawn)
-    for (const [bucket, amount] of (Number.isFinite(scale) ? drawn : expected).entries()) {
-      const events = Number.isFinite(scale) ? amount * scale : amount
-      if (events > 0) tally.addTo(name, bucket, events, events * (means[bucket] ?? 0))
+    const { drawn } = this
+    let total = 0
+    for (let i = 0; i < shares.length; i++) total += (shares[i] as number) * (begun?.[i] ?? 1)
+    const each = total > 0 ? begun : undefined
+    const scale = requests / (total > 0 ? total : 1)
+    let sum = 0
+    for (let i = 0; i < shares.length; i++) {
+      const expected = (shares[i] as number) * (each?.[i] ?? 1) * scale
+      const amount = expected > 0 ? this.random.gamma(expected) : 0
+      drawn[i] = amount
+      sum += amount
+    }
+    if (!(sum > 0)) return
+    for (let i = 0; i < shares.length; i++) {
+      const events = ((drawn[i] as number) * requests) / sum
+      if (events > 0) tally.addTo(name, i, events, events * (means[i] as number))
     }
   }
 
@@ -104,17 +118,4 @@ function bucketsOf(points: readonly LengthBin[]): Buckets {
     means[bucket] = (means[bucket] ?? 0) + tokens * weight
   }
   return { shares, means: means.map((tokens, bucket) => tokens / (shares[bucket] || 1)) }
-}
-
-/** So many requests over the buckets: in proportion to their shares, and to what began of each length. */
-function spread(shares: Float64Array, begun: Float64Array | undefined, requests: number): Float64Array {
-  const weights = begun === undefined ? shares : shares.map((share, i) => share * (begun[i] as number))
-  const total = sum(weights)
-  return total > 0
-    ? weights.map((weight) => (requests * weight) / total)
-    : shares.map((share) => requests * share)
-}
-
-function sum(values: Float64Array): number {
-  return values.reduce((total, value) => total + value, 0)
 }
