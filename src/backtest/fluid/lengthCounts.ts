@@ -73,7 +73,6 @@ export class LengthCounts {
     begun: Float64Array | undefined,
     requests: number,
   ): void {
-    const { drawn } = this
     let total = 0
     for (let i = 0; i < shares.length; i++) total += (shares[i] as number) * (begun?.[i] ?? 1)
     const each = total > 0 ? begun : undefined
@@ -82,12 +81,12 @@ export class LengthCounts {
     for (let i = 0; i < shares.length; i++) {
       const expected = (shares[i] as number) * (each?.[i] ?? 1) * scale
       const amount = expected > 0 ? this.random.gamma(expected) : 0
-      drawn[i] = amount
+      this.drawn[i] = amount
       sum += amount
     }
     if (!(sum > 0)) return
     for (let i = 0; i < shares.length; i++) {
-      const events = ((drawn[i] as number) * requests) / sum
+      const events = ((this.drawn[i] as number) * requests) / sum
       if (events > 0) tally.addTo(name, i, events, events * (means[i] as number))
     }
   }
