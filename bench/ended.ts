@@ -55,7 +55,9 @@ const read = new Map<string, number[]>()
 
 function note(name: string, over: number | undefined): void {
   if (over === undefined || !Number.isFinite(over)) return
-  read.set(name, [...(read.get(name) ?? []), over])
+  const ratios = read.get(name) ?? []
+  ratios.push(over)
+  read.set(name, ratios)
 }
 
 function lately({ lately: last }: LengthHistogram): number {

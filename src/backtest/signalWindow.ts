@@ -167,18 +167,17 @@ export class SignalWindow {
   private growth(at: number, replicas: ReplicaCounts): Reading {
     const then = at - rateWindowSeconds
     const inSystem = ({ running, waiting }: Scrape): number => running + waiting
-    const lines = [...this.targets.values()].map(({ scrapes }) => {
-      const inside = within(scrapes, then, at)
-      const before = within(scrapes, then - lookBackSeconds, then).at(-1)
-      const [first, last] = [before === undefined ? 0 : inSystem(before), inside.at(-1)]
-      return {
-        wasThere: before !== undefined,
-        rise: last === undefined ? undefined : (inSystem(last) - first) / rateWindowSeconds,
-        slope: slope(inside.map((scrape) => ({ at: scrape.at, value: inSystem(scrape) }))),
-      }
+    const targets = [...this.targets.values()].map(({ scrapes }) => ({
+      before: within(scrapes, then - lookBackSeconds, then).at(-1),
+      inside: within(scrapes, then, at),
+    }))
+    const isKnown = targets.some(({ before }) => before !== undefined)
+    const known = targets.flatMap(({ before, inside }) => {
+      if (!isKnown) return slope(inside.map((scrape) => ({ at: scrape.at, value: inSystem(scrape) }))) ?? []
+      const last = inside.at(-1)
+      const held = before === undefined ? 0 : inSystem(before)
+      return last === undefined ? [] : (inSystem(last) - held) / rateWindowSeconds
     })
-    const isKnown = lines.some(({ wasThere }) => wasThere)
-    const known = lines.flatMap((line) => (isKnown ? line.rise : line.slope) ?? [])
     if (known.length === 0) return absent(replicas, 'growth of running requests')
     return known.reduce((sum, line) => sum + line, 0)
   }

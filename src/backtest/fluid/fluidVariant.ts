@@ -6,7 +6,6 @@ import { tokenGapBounds, ttftBounds } from '../../simulation/metrics.ts'
 import { Random } from '../../simulation/random.ts'
 import { SignalWindow, Tally } from '../signalWindow.ts'
 import type { SiteVariant } from '../site.ts'
-import { meanOf } from '../traffic/lengthPoints.ts'
 import { Engines, type Served } from './engines.ts'
 import { LatencyLedger } from './latencyLedger.ts'
 import { shareWithin } from './latencyTable.ts'
@@ -36,7 +35,6 @@ export class FluidVariant {
   private readonly lengths: LengthCounts
   /** Of the last step that did anything, by class. */
   private shapes: readonly (Shape | undefined)[] = []
-  private readonly promptMeans = new WeakMap<Shape, number>()
   /** One of them runs so many times slower. */
   private slow = 1
 
@@ -79,7 +77,7 @@ export class FluidVariant {
       const shape = shapes[classIndex]
       if (shape === undefined) continue
       const begun = served.begun[classIndex] ?? 0
-      const prompt = begun * this.promptMean(shape)
+      const prompt = begun * this.lengths.promptMean(shape)
       tally.add('completions', completed)
       tally.add('promptTokens', prompt)
       tally.add('cachedTokens', prompt * shape.prefixHitRate)
@@ -130,12 +128,6 @@ export class FluidVariant {
         ? {}
         : { unschedulable: { ...unschedulable, since: epochSeconds + unschedulable.since } }),
     }
-  }
-
-  private promptMean(shape: Shape): number {
-    const known = this.promptMeans.get(shape) ?? meanOf(shape.promptTokens)
-    this.promptMeans.set(shape, known)
-    return known
   }
 }
 

@@ -4,6 +4,7 @@
 import type { LengthBin, Shape } from '../../core/capacity/question.ts'
 import type { Random } from '../../simulation/random.ts'
 import { lengthBounds, type Tally } from '../signalWindow.ts'
+import { meanOf } from '../traffic/lengthPoints.ts'
 import { TokenClock } from './tokenClock.ts'
 
 /** Of one length, prompt or output, by bucket of the engines' histogram. */
@@ -14,6 +15,8 @@ interface Buckets {
 }
 
 interface ShapeBuckets {
+  /** Tokens, over all prompts. */
+  readonly promptMean: number
   readonly prompt: Buckets
   readonly output: Buckets
 }
@@ -33,6 +36,11 @@ export class LengthCounts {
     this.clock = new TokenClock(classes, middles)
     this.begun = new Float64Array(classes)
     this.completed = new Float64Array(classes)
+  }
+
+  /** Tokens. */
+  promptMean(shape: Shape): number {
+    return this.bucketsOf(shape).promptMean
   }
 
   /** A step in which each answer got so many tokens. `begun` and `completed` by class. */
@@ -94,7 +102,11 @@ export class LengthCounts {
   private bucketsOf(shape: Shape): ShapeBuckets {
     const known = this.known.get(shape)
     if (known !== undefined) return known
-    const found = { prompt: bucketsOf(shape.promptTokens), output: bucketsOf(shape.outputTokens) }
+    const found = {
+      promptMean: meanOf(shape.promptTokens),
+      prompt: bucketsOf(shape.promptTokens),
+      output: bucketsOf(shape.outputTokens),
+    }
     this.known.set(shape, found)
     return found
   }
