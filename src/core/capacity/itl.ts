@@ -31,10 +31,8 @@ export function itlMixture(station: Station, chain: Chain): readonly Piece[] {
     const state = cycle(station, n)
     const weight = (probability * n) / state.EC
     const steady: Step = { p0: state.p0, p1: state.p1, mean: state.EC, variance: state.V }
-    addStep(pieces, station, state, steady, weight * Math.max(0, late))
-    transient(station, state).forEach((step, gap) => {
-      addStep(pieces, station, state, step, weight * (early[gap] ?? 0))
-    })
+    const steps = transient(station, state).map((step, gap) => ({ step, weight: weight * (early[gap] ?? 0) }))
+    addSteps(pieces, station, state, [{ step: steady, weight: weight * Math.max(0, late) }, ...steps])
   }
   return pieces
 }
@@ -60,31 +58,45 @@ function transient(station: Station, { S, dl, m0, v0 }: Cycle): readonly Step[] 
   return steps
 }
 
-/** No prompt: S. One: S + dl + B. More: a gamma that makes up the step's mean and variance. */
-function addStep(pieces: Piece[], station: Station, { S, dl }: Cycle, step: Step, weight: number): void {
-  if (!(weight > 0)) return
+interface WeighedStep {
+  readonly step: Step
+  readonly weight: number
+}
+
+/**
+ * No prompt: S. One: S + dl + B, which lies where it lies whatever the step's chances, so that the weights of all steps meet there.
+ * More: a gamma that makes up each step's mean and variance.
+ */
+function addSteps(pieces: Piece[], station: Station, { S, dl }: Cycle, steps: readonly WeighedStep[]): void {
   const { e1, e2, prompts, furtherChunks, fullStep } = station.work
   const base = S + dl
   const cap = base + fullStep
-  const p0 = Math.min(1, step.p0)
-  const p1 = Math.min(1 - p0, step.p1)
-  const p2 = 1 - p0 - p1
   // A prompt longer than the budget fills further steps, which the gated cycle takes for quiet ones.
   const perPrompt = furtherChunks.reduce((sum, chunk) => sum + chunk.weight, 0)
-  const carried = Math.min(p0, station.lambda * step.mean * perPrompt)
-  pieces.push(atom(weight * (p0 - carried), S))
+  let [quiet, carrying, withOne] = [0, 0, 0]
+  for (const { step, weight } of steps) {
+    if (!(weight > 0)) continue
+    const p0 = Math.min(1, step.p0)
+    const p1 = Math.min(1 - p0, step.p1)
+    const p2 = 1 - p0 - p1
+    const carried = Math.min(p0, station.lambda * step.mean * perPrompt)
+    quiet += weight * (p0 - carried)
+    carrying += weight * carried
+    withOne += weight * p1
+    if (!(p2 > 1e-12)) continue
+    const meanLeft = (step.mean - p0 * S - p1 * (base + e1)) / p2
+    const one = (base + e1) ** 2 + (e2 - e1 * e1)
+    const squareLeft = (step.variance + step.mean ** 2 - p0 * S * S - p1 * one) / p2
+    pieces.push({
+      weight: weight * p2,
+      shift: base,
+      mean: Math.max(2 * e1, meanLeft - base),
+      variance: Math.max(2 * (e2 - e1 * e1), squareLeft - meanLeft ** 2),
+      cap,
+    })
+  }
+  pieces.push(atom(quiet, S))
   for (const chunk of furtherChunks)
-    pieces.push(atom(weight * carried * (chunk.weight / perPrompt), base + chunk.value))
-  for (const prompt of prompts) pieces.push(atom(weight * p1 * prompt.weight, base + prompt.value, cap))
-  if (!(p2 > 1e-12)) return
-  const meanLeft = (step.mean - p0 * S - p1 * (base + e1)) / p2
-  const one = (base + e1) ** 2 + (e2 - e1 * e1)
-  const squareLeft = (step.variance + step.mean ** 2 - p0 * S * S - p1 * one) / p2
-  pieces.push({
-    weight: weight * p2,
-    shift: base,
-    mean: Math.max(2 * e1, meanLeft - base),
-    variance: Math.max(2 * (e2 - e1 * e1), squareLeft - meanLeft ** 2),
-    cap,
-  })
+    pieces.push(atom(carrying * (chunk.weight / perPrompt), base + chunk.value))
+  for (const prompt of prompts) pieces.push(atom(withOne * prompt.weight, base + prompt.value, cap))
 }

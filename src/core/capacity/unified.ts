@@ -7,7 +7,7 @@ import { type Station, station } from './cycle.ts'
 import { decodeStep, prefillSurcharge } from './iteration.ts'
 import { itlMixture } from './itl.ts'
 import type { Workload } from './lengths.ts'
-import type { Mixture, Piece } from './mixture.ts'
+import type { Mixture } from './mixture.ts'
 import type { Latencies, Metric, ReplicaModel } from './replica.ts'
 import { tpotMixture } from './tpot.ts'
 import { ttftMixture } from './ttft.ts'
@@ -43,29 +43,33 @@ export function unifiedReplica(
         const slots = slotsAt(work, heavier)
         const under = { ...even, heavier: share * heavier, slots }
         const states = heavier === 0 ? evenStates : stages(under)
-        const solved = (how: Tempering): Chain => chain(under, states, how, groups) ?? outrun(states)
+        const solved = (how: Tempering): Chain =>
+          weighed(chain(under, states, how, groups) ?? outrun(states), weight)
         const chains = { global: solved('global'), local: solved('local') }
-        return { weight, station: { ...even, heavier, slots }, chains }
+        return { station: { ...even, heavier, slots }, chains }
       })
       return latenciesOver(levels, tempering)
     },
   }
 }
 
+/** Its chains weigh what the level does, not 1. */
 interface Level {
-  readonly weight: number
   readonly station: Station
   readonly chains: Readonly<Record<Tempering, Chain>>
 }
 
-function latenciesOver(levels: readonly Level[], tempering: Readonly<Record<Metric, Tempering>>): Latencies {
-  const mixed = (metric: Metric, of: (station: Station, chain: Chain) => Mixture): Mixture => {
-    const all: Piece[] = []
-    for (const { weight: part, station, chains } of levels)
-      for (const { weight, shift, mean, variance, cap } of of(station, chains[tempering[metric]]))
-        all.push({ weight: part * weight, shift, mean, variance, cap })
-    return all
+function weighed({ nodes, waiting, meanK }: Chain, weight: number): Chain {
+  return {
+    nodes: nodes.map((node) => ({ ...node, probability: weight * node.probability })),
+    waiting: { ...waiting, probability: weight * waiting.probability },
+    meanK: weight * meanK,
   }
+}
+
+function latenciesOver(levels: readonly Level[], tempering: Readonly<Record<Metric, Tempering>>): Latencies {
+  const mixed = (metric: Metric, of: (station: Station, chain: Chain) => Mixture): Mixture =>
+    levels.flatMap(({ station, chains }) => of(station, chains[tempering[metric]]))
   return {
     mixture: (metric) => {
       switch (metric) {
@@ -81,7 +85,7 @@ function latenciesOver(levels: readonly Level[], tempering: Readonly<Record<Metr
       mixed('ttft', (station, chain) =>
         ttftMixture(station, { ...chain, nodes: chain.nodes.filter(({ waits }) => waits) }),
       ),
-    meanK: levels.reduce((sum, { weight, chains }) => sum + weight * chains[tempering.ttft].meanK, 0),
+    meanK: levels.reduce((sum, { chains }) => sum + chains[tempering.ttft].meanK, 0),
   }
 }
 
