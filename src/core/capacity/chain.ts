@@ -63,18 +63,24 @@ export function chain(
 export function solve(ladder: readonly Rung[], lambda: number, groups: number): Chain | undefined {
   const last = ladder.at(-1)
   if (last === undefined || !(lambda < last.mu)) return undefined
-  const states = spread(ladder, lambda)
-  const highest = states.reduce((most, state) => Math.max(most, state.log), 0)
-  const masses = states.map(({ k, n, log }) => ({ k, n, mass: Math.exp(log - highest) }))
+  const { n, mass } = spread(ladder, lambda)
   const q = (lambda / last.mu) ** (1 / last.zeta)
-  const tail = (masses.pop()?.mass ?? 0) / (1 - q)
-  const total = masses.reduce((sum, { mass }) => sum + mass, tail)
-  const meanK = masses.reduce((sum, { k, mass }) => sum + k * mass, tail * (last.k + q / (1 - q))) / total
-  const running = grouped(masses, groups).map(({ k, n, mass }) => ({ k, n, mass, waits: false }))
+  const tail = (mass[last.k] ?? 0) / (1 - q)
+  let total = tail
+  let held = tail * (last.k + q / (1 - q))
+  for (let k = 0; k < last.k; k++) {
+    total += mass[k] ?? 0
+    held += k * (mass[k] ?? 0)
+  }
+  const running = grouped(n, mass.subarray(0, last.k), groups).map((group) => ({ ...group, waits: false }))
   const nodes = [...running, { k: last.k, n: last.n, mass: tail, waits: true }]
-    .filter(({ mass }) => mass > 1e-12 * total)
-    .map(({ mass, ...node }) => ({ ...node, probability: mass / total }))
-  return { nodes, waiting: { probability: tail / total, rate: last.mu * (1 - q) }, meanK }
+    .filter((node) => node.mass > 1e-12 * total)
+    .map(({ mass: weight, ...node }) => ({ ...node, probability: weight / total }))
+  return {
+    nodes,
+    waiting: { probability: tail / total, rate: last.mu * (1 - q) },
+    meanK: held / total,
+  }
 }
 
 /** What arrivals that the slots cannot keep up with make of it for a while: all taken, and a wait as long as a stay. */
@@ -96,7 +102,7 @@ export function rungs(N: number): readonly number[] {
 export function stages(station: Station): readonly Stage[] {
   return rungs(station.slots).map((k) => {
     let at = cycle(station, 0.9 * k)
-    for (let pass = 0; pass < 3; pass++) at = cycle(station, (k * at.DC) / (at.tau + at.DC))
+    for (let pass = 0; pass < 3; pass++) at = cycle(station, (k * at.DC) / (at.tau + at.DC), at)
     return { k, mu: k / (at.tau + at.DC), cycle: at }
   })
 }
@@ -111,29 +117,33 @@ function zeta(
   return 0.5 * (I * (1 + al) ** 2 + (1 + spread * al * al) / sharing)
 }
 
-interface StateAt {
-  readonly k: number
-  readonly n: number
-  /** log pi(k) - log pi(0). */
-  readonly log: number
+/** By k = 0..N. */
+interface States {
+  readonly n: Float64Array
+  /** pi(k), relative to the largest. */
+  readonly mass: Float64Array
 }
 
-/** k = 0..N, interpolated between the rungs. */
-function spread(ladder: readonly Rung[], lambda: number): StateAt[] {
-  const states: StateAt[] = [{ k: 0, n: 0, log: 0 }]
-  let log = 0
+/** Interpolated between the rungs. */
+function spread(ladder: readonly Rung[], lambda: number): States {
+  const size = (ladder.at(-1)?.k ?? 0) + 1
+  const n = new Float64Array(size)
+  const logs = new Float64Array(size)
+  let [log, highest] = [0, 0]
   let below: { readonly k: number; readonly n: number; readonly climb: number } | undefined
-  for (const { k, n, mu, zeta: tempered } of ladder) {
-    const here = { k, n, climb: Math.log(lambda / mu) / tempered }
+  for (const rung of ladder) {
+    const here = { k: rung.k, n: rung.n, climb: Math.log(lambda / rung.mu) / rung.zeta }
     const from = below ?? here
-    for (let j = Math.min(k, from.k + 1); j <= k; j++) {
-      const part = k === from.k ? 1 : (j - from.k) / (k - from.k)
+    for (let k = Math.min(here.k, from.k + 1); k <= here.k; k++) {
+      const part = here.k === from.k ? 1 : (k - from.k) / (here.k - from.k)
       log += from.climb + part * (here.climb - from.climb)
-      states.push({ k: j, n: from.n + part * (n - from.n), log })
+      n[k] = from.n + part * (here.n - from.n)
+      logs[k] = log
+      highest = Math.max(highest, log)
     }
     below = here
   }
-  return states
+  return { n, mass: logs.map((each) => Math.exp(each - highest)) }
 }
 
 interface Group {
@@ -143,22 +153,21 @@ interface Group {
 }
 
 /** k = 0 and k = 1 alone, the others in groups of about equal mass, each at its mean. */
-function grouped(states: readonly Group[], groups: number): readonly Group[] {
-  const rest = states.slice(2)
-  const share = rest.reduce((sum, state) => sum + state.mass, 0) / groups
-  const made: Group[] = states.slice(0, 2)
-  let k = 0
-  let n = 0
-  let mass = 0
-  for (const [i, state] of rest.entries()) {
-    k += state.k * state.mass
-    n += state.n * state.mass
-    mass += state.mass
-    if ((mass >= share || i === rest.length - 1) && mass > 0) {
-      made.push({ k: k / mass, n: n / mass, mass })
-      k = 0
-      n = 0
-      mass = 0
+function grouped(n: Float64Array, mass: Float64Array, groups: number): readonly Group[] {
+  const made: Group[] = []
+  for (let k = 0; k < Math.min(2, mass.length); k++) made.push({ k, n: n[k] ?? 0, mass: mass[k] ?? 0 })
+  let rest = 0
+  for (let k = 2; k < mass.length; k++) rest += mass[k] ?? 0
+  const share = rest / groups
+  let [sum, sumK, sumN] = [0, 0, 0]
+  for (let k = 2; k < mass.length; k++) {
+    const here = mass[k] ?? 0
+    sum += here
+    sumK += k * here
+    sumN += (n[k] ?? 0) * here
+    if ((sum >= share || k === mass.length - 1) && sum > 0) {
+      made.push({ k: sumK / sum, n: sumN / sum, mass: sum })
+      ;[sum, sumK, sumN] = [0, 0, 0]
     }
   }
   return made

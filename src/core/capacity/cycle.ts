@@ -72,17 +72,19 @@ export function decaySum(rho: number, d: number): number {
   return (rho * (1 - rho ** d)) / (1 - rho)
 }
 
-export function cycle(station: Station, n: number): Cycle {
+/** `near`: the cycle at an n close by, from whose chances two passes settle it, where six are needed from nothing. */
+export function cycle(station: Station, n: number, near?: Cycle): Cycle {
   const { profile, work, lambda, rho } = station
   const { e1, e2, dec } = work
   const S = decodeStep(profile, n, heldTokens(work, n, station.heavier))
   const dl = prefillSurcharge(profile, n, work.touch)
   const batchVariance = promptVariance(station)
   const quiet = Math.exp(-lambda * S)
-  let p0 = quiet
+  let p0 = near?.p0 ?? quiet
   let EC = S
   let V = 0
-  for (let i = 0; i < (dl === 0 ? 2 : 6); i++) {
+  const passes = dl === 0 || near !== undefined ? 2 : 6
+  for (let pass = 0; pass < passes; pass++) {
     EC = (S + dl * (1 - p0)) / (1 - rho)
     V = (lambda * batchVariance * EC) / (1 - rho * rho) + dl * dl * p0 * (1 - p0)
     p0 = quiet * gammaLaplace(EC - S, V, lambda)
