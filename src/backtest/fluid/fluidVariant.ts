@@ -7,7 +7,7 @@ import { Random } from '../../simulation/random.ts'
 import { SignalWindow, Tally } from '../signalWindow.ts'
 import type { SiteVariant } from '../site.ts'
 import { Engines, type Served } from './engines.ts'
-import { LatencyLedger } from './latencyLedger.ts'
+import { type Buckets, buckets, LatencyLedger } from './latencyLedger.ts'
 import { shareWithin } from './latencyTable.ts'
 import { LengthCounts } from './lengthCounts.ts'
 import { FluidReplicas } from './replicas.ts'
@@ -32,6 +32,8 @@ export class FluidVariant {
   private readonly ttft = new LatencyLedger('ttft')
   private readonly itl = new LatencyLedger('itl')
   private readonly tpot = new LatencyLedger('tpot')
+  private readonly firstTokens: Buckets
+  private readonly gaps = buckets(tokenGapBounds, 0)
   private readonly lengths: LengthCounts
   /** Of the last step that did anything, by class. */
   private shapes: readonly (Shape | undefined)[] = []
@@ -43,6 +45,7 @@ export class FluidVariant {
     this.variant = variant
     this.routingWeight = routingWeight
     this.replicas = new FluidReplicas(variant, pools, initial, new Random(seed, 31))
+    this.firstTokens = buckets(ttftBounds, variant.profile.h / 1000)
     this.lengths = new LengthCounts(classes, new Random(seed, 37))
     this.engines = new Engines(variant, classes, bounds)
   }
@@ -93,15 +96,10 @@ export class FluidVariant {
 
   scrape(at: number): void {
     const { variant, engines, replicas } = this
-    const offset = variant.profile.h / 1000
     this.lengths.countInto(this.tally, this.shapes, variant.role === 'prefill')
-    this.ttft.spread(ttftBounds, offset, (bucket, events, sum) =>
-      this.tally.addTo('ttft', bucket, events, sum),
-    )
-    this.itl.spread(tokenGapBounds, 0, (bucket, events, sum) => this.tally.addTo('itl', bucket, events, sum))
-    this.tpot.spread(tokenGapBounds, 0, (bucket, events, sum) =>
-      this.tally.addTo('tpot', bucket, events, sum),
-    )
+    this.ttft.spread(this.firstTokens, (bucket, events, sum) => this.tally.addTo('ttft', bucket, events, sum))
+    this.itl.spread(this.gaps, (bucket, events, sum) => this.tally.addTo('itl', bucket, events, sum))
+    this.tpot.spread(this.gaps, (bucket, events, sum) => this.tally.addTo('tpot', bucket, events, sum))
     const { working } = replicas
     if (working === 0) {
       this.signals.only(new Set(), at)

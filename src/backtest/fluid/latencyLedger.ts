@@ -2,7 +2,37 @@
 // buckets only when somebody reads them, which makes a step of the fluid plant cheap.
 import type { Metric } from '../../core/capacity/replica.ts'
 import type { Latencies } from '../../simulation/latencies.ts'
-import { type LoadPoint, type Mix, within } from './latencyTable.ts'
+import { type Distribution, type LoadPoint, type Mix, within } from './latencyTable.ts'
+
+/** What a histogram makes of distributions, each worked out once. */
+export interface Buckets {
+  readonly upperBounds: readonly number[]
+  /** Seconds that the histogram does not see. */
+  readonly offset: number
+  readonly sharesOf: (distribution: Distribution) => Float64Array
+}
+
+export function buckets(upperBounds: readonly number[], offset: number): Buckets {
+  const known = new WeakMap<Distribution, Float64Array>()
+  const sharesOf = (distribution: Distribution): Float64Array => {
+    let before = 0
+    return Float64Array.from({ length: upperBounds.length + 1 }, (_, bucket) => {
+      const bound = upperBounds[bucket]
+      const below = bound === undefined ? 1 : within(distribution, bound + offset)
+      const share = Math.max(0, below - before)
+      before = Math.max(before, below)
+      return share
+    })
+  }
+  return {
+    ...{ upperBounds, offset },
+    sharesOf: (distribution) => {
+      const shares = known.get(distribution) ?? sharesOf(distribution)
+      known.set(distribution, shares)
+      return shares
+    },
+  }
+}
 
 export class LatencyLedger {
   private readonly amounts = new Map<LoadPoint, number>()
@@ -28,21 +58,18 @@ export class LatencyLedger {
     }
   }
 
-  /** Spreads it over a histogram with these upper bounds, and forgets it. `offset`: seconds that the reader does not see. */
+  /** Spreads it over a histogram's buckets, and forgets it. */
   spread(
-    upperBounds: readonly number[],
-    offset: number,
+    { upperBounds, offset, sharesOf }: Buckets,
     into: (bucket: number, events: number, sum: number) => void,
   ): void {
     for (const [point, amount] of this.amounts) {
       const distribution = point[this.metric]
-      let before = 0
-      for (let bucket = 0; bucket <= upperBounds.length; bucket++) {
-        const bound = upperBounds[bucket]
-        const below = bound === undefined ? 1 : within(distribution, bound + offset)
+      const shares = sharesOf(distribution)
+      for (let bucket = 0; bucket < shares.length; bucket++) {
+        const share = shares[bucket] as number
         const sum = bucket === 0 ? amount * Math.max(0, distribution.mean - offset) : 0
-        if (below > before || sum > 0) into(bucket, amount * (below - before), sum)
-        before = Math.max(before, below)
+        if (share > 0 || sum > 0) into(bucket, amount * share, sum)
       }
     }
     for (const { seconds, amount } of this.late) {
