@@ -5,7 +5,7 @@ import { backtest, defaultPlant, epochSeconds } from '../src/backtest/backtest.t
 import type { Controller } from '../src/backtest/controller.ts'
 import { decideController } from '../src/backtest/ours.ts'
 import { meanOf } from '../src/backtest/traffic/lengthPoints.ts'
-import { clockOf } from '../src/core/demand/answering.ts'
+import { clockOf } from '../src/core/demand/answerClock.ts'
 import { arrivals } from '../src/core/demand/arrivals.ts'
 import { asArrived } from '../src/core/demand/ended.ts'
 import { type ClassShape, classShape } from '../src/core/demand/shape.ts'

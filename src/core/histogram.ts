@@ -28,6 +28,15 @@ export function eventsPerSecond(histogram: Histogram): number {
   return histogram.perSecond.reduce((total, rate) => total + rate, 0)
 }
 
+/** The edges of a bucket; the last one, which has no upper edge, is taken to end at twice its lower one. */
+export function spanOf(
+  { upperBounds }: Histogram,
+  bucket: number,
+): { readonly lower: number; readonly upper: number } {
+  const lower = upperBounds[bucket - 1] ?? 0
+  return { lower, upper: upperBounds[bucket] ?? 2 * lower }
+}
+
 /** Mean of the observed values, or undefined where nothing was observed. */
 export function mean(histogram: Histogram): number | undefined {
   const events = eventsPerSecond(histogram)

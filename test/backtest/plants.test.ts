@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Plant } from '../../src/backtest/plant.ts'
 import { syntheticSource } from '../../src/backtest/traffic/synthetic.ts'
-import { clockOf } from '../../src/core/demand/answering.ts'
+import { clockOf } from '../../src/core/demand/answerClock.ts'
 import { asArrived } from '../../src/core/demand/ended.ts'
 import { type ClassShape, classShape } from '../../src/core/demand/shape.ts'
 import { mean } from '../../src/core/histogram.ts'

@@ -1,7 +1,8 @@
 // Lengths of what arrives, from lengths of what ended: played request by request, so that what arrived is known.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Answering, clockOf, enterAnswering } from '../../src/core/demand/answering.ts'
+import { clockOf } from '../../src/core/demand/answerClock.ts'
+import { type Answering, enterAnswering } from '../../src/core/demand/answering.ts'
 import { asArrived } from '../../src/core/demand/ended.ts'
 import { eventsPerSecond, type LengthHistogram, mean } from '../../src/core/histogram.ts'
 import { oneTwoFive } from '../../src/simulation/metrics.ts'

@@ -1,7 +1,8 @@
 // Longer answers, from how many are being answered: while nothing changes, and a minute after lengths have.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Answering, clockOf } from '../../src/core/demand/answering.ts'
+import { clockOf } from '../../src/core/demand/answerClock.ts'
+import type { Answering } from '../../src/core/demand/answering.ts'
 import { longerBy } from '../../src/core/demand/unfinished.ts'
 import type { LengthHistogram } from '../../src/core/histogram.ts'
 import { oneTwoFive } from '../../src/simulation/metrics.ts'

@@ -1,5 +1,5 @@
-// How many requests are being answered, how many have ended, and how fast they get tokens: the clock by which requests of
-// any length end.
+// How many requests are being answered, how many have ended, and how fast they get tokens: read at every tick, and remembered
+// for as long as the longest answers take.
 import type { Observation } from '../observation.ts'
 import { serves, type TrafficClass, type Variant, type VariantId } from '../policy.ts'
 import { isMissing } from '../reading.ts'
@@ -16,7 +16,7 @@ export interface Answering {
 }
 
 /** Rates over a minute are those of its middle. */
-const readLateSeconds = 30
+export const readLateSeconds = 30
 
 /** The window that lengths are read over, and ten minutes that the longest answers in it may have taken. */
 const reachSeconds = 900
@@ -60,99 +60,4 @@ export function enterAnswering(
     ({ at, variants }) => at < now.at && at > now.at - reachSeconds && variants.join() === same,
   )
   return [...kept, now]
-}
-
-export interface Clock {
-  /** Of the last reading, and the requests that were answered then. */
-  readonly at: number
-  readonly running: number
-  /** When a request began that had so many output tokens at an instant. */
-  readonly began: (at: number, tokens: number) => number
-  /** Requests that had begun by an instant, counted from an arbitrary one. */
-  readonly begun: (at: number) => number
-  /** Between readings, oldest first, as far back as they go. */
-  readonly cohorts: readonly Cohort[]
-}
-
-/** Requests that began one after the other, by the tokens that the first and the last of them have had by now. */
-export interface Cohort {
-  readonly requests: number
-  readonly most: number
-  readonly least: number
-}
-
-/** Rates stand from one reading to the next, the first and the last one beyond them. Undefined: too little is known. */
-export function clockOf(readings: readonly Answering[]): Clock | undefined {
-  const [first, last] = [readings[0], readings.at(-1)]
-  if (first === undefined || last === undefined || first === last) return undefined
-  const instants = readings.map(({ at }) => at)
-  const late = instants.map((at) => at - readLateSeconds)
-  const summed = (rate: (reading: Answering) => number): readonly number[] => {
-    let sum = 0
-    return readings.map((reading, i) => {
-      sum += i === 0 ? 0 : rate(reading) * (reading.at - (instants[i - 1] as number))
-      return sum
-    })
-  }
-  const tokens = summed(({ tokensPerSecond }) => tokensPerSecond)
-  const ended = summed(({ completionsPerSecond }) => completionsPerSecond)
-  const endedBy = line(late, ended, first.completionsPerSecond, last.completionsPerSecond)
-  const begun = readings.map(({ at, running }) => endedBy(at) + running)
-  const tokensBy = line(late, tokens, first.tokensPerSecond, last.tokensPerSecond)
-  const whenHad = line(tokens, late, 1 / first.tokensPerSecond, 1 / last.tokensPerSecond)
-  const begunBy = line(instants, begun, first.completionsPerSecond, last.completionsPerSecond)
-  return {
-    ...{ at: last.at, running: last.running, begun: begunBy },
-    began: (at, count) => whenHad(tokensBy(at) - count),
-    cohorts: cohortsOf(instants, last.at, tokensBy, begunBy),
-  }
-}
-
-/** Younger than this each reading has its own; older ones are taken together, as fewer of them are left. */
-const youngSeconds = 120
-const oldCohortSeconds = 60
-
-function cohortsOf(
-  instants: readonly number[],
-  now: number,
-  tokensBy: (at: number) => number,
-  begun: (at: number) => number,
-): readonly Cohort[] {
-  const cohorts: Cohort[] = []
-  const had = tokensBy(now)
-  let from = instants[0] as number
-  for (const to of instants.slice(1)) {
-    if (now - to > youngSeconds && to - from < oldCohortSeconds) continue
-    cohorts.push({ requests: begun(to) - begun(from), most: had - tokensBy(from), least: had - tokensBy(to) })
-    from = to
-  }
-  return cohorts
-}
-
-/** Through points with ascending x, and straight on beyond them. */
-function line(
-  xs: readonly number[],
-  ys: readonly number[],
-  slopeBefore: number,
-  slopeAfter: number,
-): (x: number) => number {
-  return (x) => {
-    const next = firstAbove(xs, x)
-    if (next === xs.length) return (ys.at(-1) as number) + slopeAfter * (x - (xs.at(-1) as number))
-    const [x1, y1] = [xs[next] as number, ys[next] as number]
-    if (next === 0) return y1 - slopeBefore * (x1 - x)
-    const [x0, y0] = [xs[next - 1] as number, ys[next - 1] as number]
-    return y0 + ((y1 - y0) * (x - x0)) / (x1 - x0)
-  }
-}
-
-/** Of ascending values, the index of the first one above x; as many as there are, where none is. */
-function firstAbove(values: readonly number[], x: number): number {
-  let [low, high] = [0, values.length]
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((values[middle] as number) > x) high = middle
-    else low = middle + 1
-  }
-  return low
 }

@@ -1,8 +1,8 @@
 // Lengths are read from requests as they end, and long ones end late: while ever more arrive, those that end are the short
 // ones of many, and where engines become faster, long ones end all at once. What ended is held against how many had begun
 // when it did, so that lengths are those of what arrives (docs/MODEL.md, "Lengths of what arrives").
-import { eventsPerSecond, type LengthHistogram } from '../histogram.ts'
-import type { Clock } from './answering.ts'
+import { eventsPerSecond, type LengthHistogram, spanOf } from '../histogram.ts'
+import type { Clock } from './answerClock.ts'
 
 /** Requests of a length are taken to have come at no less than this part of what was usual. */
 const leastShare = 0.2
@@ -45,13 +45,13 @@ function begunWith(
 }
 
 /** Tokens, by bucket: the same part of the way from its lower edge to its upper one, so that they add up to what was counted. */
-function meansOf({ upperBounds, perSecond, sumPerSecond }: LengthHistogram): readonly number[] {
-  const lower = perSecond.map((_, bucket) => upperBounds[bucket - 1] ?? 0)
-  const width = lower.map((from, bucket) => (upperBounds[bucket] ?? 2 * from) - from)
-  const most = sum(perSecond.map((rate, bucket) => rate * (width[bucket] as number)))
-  const least = sum(perSecond.map((rate, bucket) => rate * (lower[bucket] as number)))
+function meansOf(histogram: LengthHistogram): readonly number[] {
+  const { perSecond, sumPerSecond } = histogram
+  const spans = perSecond.map((rate, bucket) => ({ rate, ...spanOf(histogram, bucket) }))
+  const most = sum(spans.map(({ rate, lower, upper }) => rate * (upper - lower)))
+  const least = sum(spans.map(({ rate, lower }) => rate * lower))
   const part = most > 0 ? Math.min(1, Math.max(0, (sumPerSecond - least) / most)) : 1
-  return lower.map((from, bucket) => from + part * (width[bucket] as number))
+  return spans.map(({ lower, upper }) => lower + part * (upper - lower))
 }
 
 function meanOf(weights: readonly number[], values: readonly number[]): number {

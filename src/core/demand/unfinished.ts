@@ -1,7 +1,7 @@
 // Longer answers show in how many are being answered before any of them has ended: by which factor are they longer than
 // those that were counted, for as many to be there (docs/MODEL.md, "Lengths of what arrives")?
-import { eventsPerSecond, type LengthHistogram, mean } from '../histogram.ts'
-import type { Clock, Cohort } from './answering.ts'
+import { eventsPerSecond, type LengthHistogram, mean, spanOf } from '../histogram.ts'
+import type { Clock, Cohort } from './answerClock.ts'
 
 /** An estimate in the logarithm: how many times as long, and its standard error. */
 export interface Longer {
@@ -55,13 +55,11 @@ export function longerBy(arrived: LengthHistogram, clock: Clock | undefined): Lo
  * scaled to the histogram's mean.
  */
 function livedOf(arrived: LengthHistogram): ((tokens: number) => number) | undefined {
-  const { upperBounds, perSecond } = arrived
   const [events, tokens] = [eventsPerSecond(arrived), mean(arrived)]
   if (tokens === undefined || !(tokens > 0)) return undefined
-  const buckets = perSecond.flatMap((rate, i) => {
-    const lower = upperBounds[i - 1] ?? 0
-    return rate > 0 ? [{ share: rate / events, lower, upper: upperBounds[i] ?? 2 * lower }] : []
-  })
+  const buckets = arrived.perSecond.flatMap((rate, bucket) =>
+    rate > 0 ? [{ share: rate / events, ...spanOf(arrived, bucket) }] : [],
+  )
   const scale =
     tokens / buckets.reduce((sum, { share, lower, upper }) => sum + (share * (lower + upper)) / 2, 0)
   return (count) => {
