@@ -1,6 +1,6 @@
 // What a scrape of a simulated pod's /metrics counts, without its text.
 import type { Pod } from '../simulation/pod.ts'
-import { type Scrape, Tally } from './signalWindow.ts'
+import { type Scrape, Tally } from './tally.ts'
 
 /** Of a pod whose engine is up. */
 export function scrapeOf(pod: Pod, at: number): Scrape {

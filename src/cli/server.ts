@@ -1,5 +1,4 @@
 // The running server: loop, worker, gRPC, HTTP and telemetry, put together, and taken down in the reverse order.
-import type { Decision } from '../core/decision.ts'
 import type { PolicySet } from '../core/policy.ts'
 import type { TlsFiles } from '../grpc/certificates.ts'
 import { systemClock } from '../loop/clock.ts'
@@ -14,18 +13,18 @@ import {
   type PolicyStore,
   policyStore,
 } from '../loop/policyStore.ts'
-import { askablePolicies, type Emission, type TellableDecision } from '../loop/publication.ts'
+import { askablePolicies, type Emission } from '../loop/publication.ts'
 import { type ControlLoop, controlLoop, type TickReport } from '../loop/tick.ts'
 import type { QueryReport } from '../prometheus/observer.ts'
 import { livePage } from '../report/html/livePage.ts'
-import { planDocument } from '../report/planDocument.ts'
-import { type HttpServer, type PlanView, startHttpServer } from '../telemetry/http.ts'
+import { type HttpServer, startHttpServer } from '../telemetry/http.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { createMetrics, type Metrics, type PastBehind } from '../telemetry/metrics.ts'
 import { follower } from './following.ts'
 import { type KedaThread, startKedaThread } from './kedaThread.ts'
 import { type ClusterNow, type Eyes, observeOptionsOf } from './observing.ts'
 import type { PastAside, PastSettings } from './pastWorker.ts'
+import { type Latest, planView } from './planView.ts'
 import { nowAndThen, patientRememberer } from './remembering.ts'
 import { webAssets } from './reportFiles.ts'
 import { tickLog } from './tickLog.ts'
@@ -69,12 +68,6 @@ interface Shared {
   readonly store: PolicyStore
   readonly signal: AbortSignal
 }
-
-/** What KEDA was told last, once there is something: a decision of one's own, or the targets of another server's. */
-type Latest =
-  | { readonly kind: 'nothing' }
-  | { readonly kind: 'decided'; readonly decision: Decision }
-  | { readonly kind: 'followed'; readonly decision: TellableDecision }
 
 interface Shown {
   latest: Latest
@@ -154,24 +147,6 @@ function startHttp({ options, store, metrics, logger, signal }: Shared, shown: S
       failed: (error) => logger.error({ error: error.message }, 'a page failed'),
     },
   )
-}
-
-function planView(latest: Latest): PlanView {
-  switch (latest.kind) {
-    case 'nothing':
-      return { kind: 'none', why: 'nothing has been decided yet' }
-    case 'decided':
-      return { kind: 'plan', document: planDocument(latest.decision) }
-    case 'followed': {
-      const { at, policies } = latest.decision
-      const targets = policies.flatMap(({ variants }) => variants.map(({ id, target }) => [id, target]))
-      return {
-        kind: 'none',
-        why: 'the past is still read: KEDA is told what another server decided',
-        followed: { at, time: new Date(at * 1000).toISOString(), targets: Object.fromEntries(targets) },
-      }
-    }
-  }
 }
 
 /** A fault is said once, and once when it is over. */

@@ -3,7 +3,7 @@
 // controller what no engine knows.
 import type { LengthBin, Shape } from '../../core/capacity/question.ts'
 import type { Random } from '../../simulation/random.ts'
-import { lengthBounds, type Tally } from '../signalWindow.ts'
+import { lengthBounds, type Tally } from '../tally.ts'
 import { meanOf } from '../traffic/lengthPoints.ts'
 import { TokenClock } from './tokenClock.ts'
 
