@@ -65,6 +65,7 @@ function run(policies: PolicySet, load: number, noise: Noise, random: Random): O
   const orders = new Map<VariantId, { readonly readyAt: number }[]>(variants.map(({ id }) => [id, []]))
   const changes = new Map<VariantId, number>(variants.map(({ id }) => [id, 0]))
   const last = new Map<VariantId, number>()
+  const rates = new Map<VariantId, readonly number[]>()
   let state = emptyState
   let cost = 0
   let counted = 0
@@ -77,7 +78,12 @@ function run(policies: PolicySet, load: number, noise: Noise, random: Random): O
       const share = total === 0 ? 0 : (speed[i] ?? 0) / total
       const starting = (orders.get(id) ?? []).length - (ready[i] ?? 0)
       const desired = (ready[i] ?? 0) + starting
-      observed[id] = signals(ready[i] ?? 0, load * share * noise(random), {
+      const rate = load * share * noise(random)
+      const minute = [...(rates.get(id) ?? []).slice(-3), rate]
+      rates.set(id, minute)
+      observed[id] = signals(ready[i] ?? 0, rate, {
+        // Tokens are counted over a minute, of requests that get as many a second each whatever the noise.
+        generationTokensPerSecond: (130 * minute.reduce((sum, one) => sum + one, 0)) / minute.length,
         replicas: { desired, ready: ready[i] ?? 0, starting, terminating: 0 },
       })
     })

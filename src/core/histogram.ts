@@ -22,6 +22,8 @@ export interface Lately {
   readonly seconds: number
   readonly eventsPerSecond: number
   readonly sumPerSecond: number
+  /** Relative error of the mean, beside what chance makes of so many; absent where there is none. */
+  readonly unsure?: number
 }
 
 export function eventsPerSecond(histogram: Histogram): number {

@@ -51,14 +51,16 @@ function played(rate: (at: number) => number, pace: (at: number) => number): Pla
     }
   }
   for (let i = 1; i <= steps; i++) ended[i] = (ended[i] ?? 0) + (ended[i - 1] ?? 0)
+  const running = begun.map((count, i) => count - (ended[i] ?? 0))
   let answering: readonly Answering[] = []
   for (let at = 60; at <= now; at += 15) {
     const [then, i] = [(at - 60) / step, at / step]
+    const counted = running.slice(then, i).map((count, j) => count * pace((then + j + 0.5) * step))
     answering = enterAnswering(answering, {
-      ...{ at, variants: ['chat/llama/h100'], running: (begun[i] ?? 0) - (ended[i] ?? 0) },
+      ...{ at, variants: ['chat/llama/h100'], running: running[i] ?? 0 },
       ...{
         completionsPerSecond: ((ended[i] ?? 0) - (ended[then] ?? 0)) / 60,
-        tokensPerSecond: pace(at - 30),
+        tokensPerSecond: counted.reduce((sum, tokens) => sum + tokens, 0) / counted.length,
       },
     })
   }

@@ -2,11 +2,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { clockOf } from '../../src/core/demand/answerClock.ts'
-import type { Answering } from '../../src/core/demand/answering.ts'
+import { type Answering, answeringAt } from '../../src/core/demand/answering.ts'
 import { longerBy } from '../../src/core/demand/unfinished.ts'
 import type { LengthHistogram } from '../../src/core/histogram.ts'
+import type { TrafficClass } from '../../src/core/policy.ts'
 import { oneTwoFive } from '../../src/simulation/metrics.ts'
+import { observe, policy, signals, variant } from '../decide/world.ts'
 
+const h100s = variant('h100')
+const chat = policy([h100s]).classes[0] as TrafficClass
 const upperBounds = oneTwoFive(32_768)
 const meanTokens = 2000
 
@@ -24,21 +28,26 @@ const counted: LengthHistogram = {
 function played(times: number, since: number): readonly Answering[] {
   const pace = 25
   let [before, after] = [10 * (meanTokens / pace), 0]
-  const ended: number[] = []
+  const [ended, tokens]: [number[], number[]] = [[], []]
   const readings: Answering[] = []
   for (let at = 0; at <= 900; at++) {
     const gone = [before * (pace / meanTokens), after * (pace / (meanTokens * times))] as const
     before += (at < since ? 10 : 0) - gone[0]
     after += (at < since ? 0 : 10) - gone[1]
     ended.push(gone[0] + gone[1])
+    tokens.push(pace * (before + after))
     if (at % 15 !== 0) continue
-    const minute = ended.slice(-60)
     readings.push({
-      ...{ at, variants: ['chat/llama/h100'], running: before + after, tokensPerSecond: pace },
-      completionsPerSecond: minute.reduce((sum, each) => sum + each, 0) / minute.length,
+      ...{ at, variants: ['chat/llama/h100'], running: before + after },
+      ...{ completionsPerSecond: lastMinute(ended), tokensPerSecond: lastMinute(tokens) },
     })
   }
   return readings
+}
+
+function lastMinute(perSecond: readonly number[]): number {
+  const minute = perSecond.slice(-60)
+  return minute.reduce((sum, each) => sum + each, 0) / minute.length
 }
 
 describe('how much longer answers are than those that ended', () => {
@@ -60,6 +69,40 @@ describe('how much longer answers are than those that ended', () => {
     expect(share(early)).toBeGreaterThan(0.35)
     expect(share(late)).toBeGreaterThan(share(early))
     expect(share(late)).toBeLessThan(1.1)
+  })
+
+  it('is nothing while requests queue up: what waits is not answered yet', () => {
+    // Slots are full: as many run and as many end as ever, and five more wait every second.
+    const readings = Array.from({ length: 60 }, (_, i) => {
+      const queueing = signals(4, 10, {
+        ...{ running: 800, waiting: 75 * i, inSystemGrowthPerSecond: 5 },
+        ...{ completionsPerSecond: 10, generationTokensPerSecond: 10 * meanTokens },
+      })
+      return answeringAt(chat, [h100s], observe(15 * i, { h100: queueing })) as Answering
+    })
+    const found = longerBy(counted, clockOf(readings))
+    expect(found?.log).toBeCloseTo(0, 1)
+    expect(found?.error).toBeLessThan(0.06)
+  })
+
+  it('is hardly believed where answers are short and engines have just become faster, and is while they stay as they are', () => {
+    const tokens = 130
+    const short = { ...counted, upperBounds: upperBounds.map((bound) => (bound * tokens) / meanTokens) }
+    const answers = { ...short, sumPerSecond: 10 * tokens }
+    // Ten requests a second; four seconds each, and two in the last half minute.
+    const found = (quicker: boolean) =>
+      longerBy(
+        answers,
+        clockOf(
+          Array.from({ length: 40 }, (_, i) => ({
+            ...{ at: 15 * i, variants: ['one'], completionsPerSecond: 10, tokensPerSecond: 10 * tokens },
+            running: quicker && i >= 38 ? 20 : 40,
+          })),
+        ),
+      )
+    expect(found(false)?.log).toBeCloseTo(0, 1)
+    expect(found(false)?.error).toBeLessThan(0.2)
+    expect(found(true)?.error).toBeGreaterThan(2 * (found(false)?.error ?? Number.NaN))
   })
 
   it('is nothing or a finite number within a factor of two, whatever is read', () => {

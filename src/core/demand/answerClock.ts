@@ -1,10 +1,19 @@
 // The clock by which requests of any length end: how many tokens each had got by an instant, and how many requests had begun.
-import { type Answering, readLateSeconds } from './answering.ts'
+import type { Answering } from './answering.ts'
+
+/** Rates are over a minute, and those of its middle. */
+const rateSeconds = 60
+const readLateSeconds = rateSeconds / 2
 
 export interface Clock {
   /** Of the last reading, and the requests that were answered then. */
   readonly at: number
   readonly running: number
+  /**
+   * How far the tokens of one request by now may be off: the pace since the middle of the last minute is not read yet. Going on to
+   * change as it did in a minute, it is a quarter of that away, on average.
+   */
+  readonly unsureTokens: number
   /** When a request began that had so many output tokens at an instant. */
   readonly began: (at: number, tokens: number) => number
   /** Requests that had begun by an instant, counted from an arbitrary one. */
@@ -20,28 +29,58 @@ export interface Cohort {
   readonly least: number
 }
 
+interface Paced extends Answering {
+  /** Output tokens per second, of one request. */
+  readonly pace: number
+}
+
+/** Tokens and requests of the same minute; a minute in which hardly any ran tells no pace. */
+function paced(readings: readonly Answering[]): readonly Paced[] {
+  return readings.flatMap((reading, last) => {
+    const first = readings.findIndex(({ at }) => at >= reading.at - rateSeconds)
+    const running = meanRunning(readings.slice(first, last + 1))
+    return running >= 1 ? [{ ...reading, pace: reading.tokensPerSecond / running }] : []
+  })
+}
+
+/** Straight between readings, of which there is one at least. */
+function meanRunning(readings: readonly Answering[]): number {
+  const [first, last] = [readings[0] as Answering, readings.at(-1) as Answering]
+  if (first === last) return last.running
+  let sum = 0
+  for (const [i, { at, running }] of readings.entries()) {
+    const next = readings[i + 1]
+    if (next !== undefined) sum += ((next.at - at) * (running + next.running)) / 2
+  }
+  return sum / (last.at - first.at)
+}
+
 /** Rates stand from one reading to the next, the first and the last one beyond them. Undefined: too little is known. */
-export function clockOf(readings: readonly Answering[]): Clock | undefined {
+export function clockOf(known: readonly Answering[]): Clock | undefined {
+  const readings = paced(known)
   const [first, last] = [readings[0], readings.at(-1)]
   if (first === undefined || last === undefined || first === last) return undefined
   const instants = readings.map(({ at }) => at)
   const late = instants.map((at) => at - readLateSeconds)
-  const summed = (rate: (reading: Answering) => number): readonly number[] => {
+  const summed = (rate: (reading: Paced) => number): readonly number[] => {
     let sum = 0
     return readings.map((reading, i) => {
       sum += i === 0 ? 0 : rate(reading) * (reading.at - (instants[i - 1] as number))
       return sum
     })
   }
-  const tokens = summed(({ tokensPerSecond }) => tokensPerSecond)
+  const tokens = summed(({ pace }) => pace)
   const ended = summed(({ completionsPerSecond }) => completionsPerSecond)
   const endedBy = line(late, ended, first.completionsPerSecond, last.completionsPerSecond)
   const begun = readings.map(({ at, running }) => endedBy(at) + running)
-  const tokensBy = line(late, tokens, first.tokensPerSecond, last.tokensPerSecond)
-  const whenHad = line(tokens, late, 1 / first.tokensPerSecond, 1 / last.tokensPerSecond)
+  const tokensBy = line(late, tokens, first.pace, last.pace)
+  const whenHad = line(tokens, late, 1 / first.pace, 1 / last.pace)
   const begunBy = line(instants, begun, first.completionsPerSecond, last.completionsPerSecond)
+  const minute = readings.filter(({ at }) => at >= last.at - rateSeconds)
+  const moved = Math.max(...minute.map(({ pace }) => Math.abs(last.pace - pace)))
   return {
     ...{ at: last.at, running: last.running, begun: begunBy },
+    unsureTokens: (readLateSeconds * moved) / 4,
     began: (at, count) => whenHad(tokensBy(at) - count),
     cohorts: cohortsOf(instants, last.at, tokensBy, begunBy),
   }

@@ -11,12 +11,9 @@ export interface Answering {
   /** At this instant. */
   readonly running: number
   readonly completionsPerSecond: number
-  /** Output tokens, of one request. */
+  /** Output tokens, of all of them. */
   readonly tokensPerSecond: number
 }
-
-/** Rates over a minute are those of its middle. */
-export const readLateSeconds = 30
 
 /** The window that lengths are read over, and ten minutes that the longest answers in it may have taken. */
 const reachSeconds = 900
@@ -28,24 +25,23 @@ export function answeringAt(
   { at, variants }: Observation,
 ): Answering | undefined {
   const exits = seen.filter((variant) => variant.role !== 'prefill' && serves(variant, trafficClass))
-  let [running, ended, tokens, meanRunning] = [0, 0, 0, 0]
+  let [running, ended, tokens] = [0, 0, 0]
   for (const { id } of exits) {
     const signals = variants[id]
     if (signals === undefined) return undefined
-    const { inSystemGrowthPerSecond: growth, generationTokensPerSecond, completionsPerSecond } = signals
+    const { generationTokensPerSecond, completionsPerSecond } = signals
     // Of a variant without replicas nothing is read, and nothing runs.
     if (!isMissing(signals.replicas) && signals.replicas.ready === 0) continue
-    if (isMissing(signals.running) || isMissing(growth)) return undefined
+    if (isMissing(signals.running)) return undefined
     if (isMissing(generationTokensPerSecond) || isMissing(completionsPerSecond)) return undefined
     running += signals.running
     ended += completionsPerSecond
     tokens += generationTokensPerSecond
-    meanRunning += Math.max(0, signals.running - readLateSeconds * growth)
   }
-  if (!(meanRunning >= 1 && tokens > 0)) return undefined
+  if (!(tokens > 0)) return undefined
   return {
     ...{ at, variants: exits.map(({ id }) => id), running },
-    ...{ completionsPerSecond: ended, tokensPerSecond: tokens / meanRunning },
+    ...{ completionsPerSecond: ended, tokensPerSecond: tokens },
   }
 }
 

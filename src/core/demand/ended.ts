@@ -23,21 +23,34 @@ export function asArrived(histogram: LengthHistogram, clock: Clock | undefined):
     sumPerSecond: histogram.sumPerSecond * (arrivedMean / endedMean),
   }
   if (lately === undefined) return corrected
-  const begunLately = begunWith(clock, lately.seconds, tokens, perSecond)
-  const endingLately = arrived.map((rate, bucket) => rate * (begunLately[bucket] as number))
-  const factor = arrivedMean / meanOf(endingLately, tokens)
-  return { ...corrected, lately: { ...lately, sumPerSecond: lately.sumPerSecond * factor } }
+  const factorBy = (further: number): number => {
+    const begunLately = begunWith(clock, lately.seconds, tokens, perSecond, further)
+    return (
+      arrivedMean /
+      meanOf(
+        arrived.map((rate, bucket) => rate * (begunLately[bucket] as number)),
+        tokens,
+      )
+    )
+  }
+  const unsure = Math.abs(Math.log(factorBy(clock.unsureTokens) / factorBy(-clock.unsureTokens))) / 2
+  const sumPerSecond = lately.sumPerSecond * factorBy(0)
+  return { ...corrected, lately: { ...lately, sumPerSecond, unsure } }
 }
 
-/** Requests that began when those of so many tokens did that ended within the window; of those that ended, the usual is 1. */
+/**
+ * Requests that began when those of so many tokens did that ended within the window; of those that ended, the usual is 1. `further`:
+ * tokens that each had got more by now.
+ */
 function begunWith(
   { at, began, begun: begunBy }: Clock,
   windowSeconds: number,
   tokens: readonly number[],
   ended: readonly number[],
+  further = 0,
 ): readonly number[] {
   const begun = tokens.map((count) => {
-    const [first, last] = [began(at - windowSeconds, count), began(at, count)]
+    const [first, last] = [began(at - windowSeconds, count - further), began(at, count - further)]
     return Math.max(0, begunBy(last) - begunBy(first))
   })
   const usual = meanOf(ended, begun)

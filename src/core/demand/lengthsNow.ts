@@ -67,5 +67,8 @@ function lastMinute(arrived: LengthHistogram): Longer | undefined {
   const requests = lately.eventsPerSecond * lately.seconds
   const now = lately.sumPerSecond / lately.eventsPerSecond
   if (!(requests > 0 && usual > 0 && now > 0 && spread > 0)) return undefined
-  return { log: Math.log(now / usual), error: Math.sqrt(spread / requests) / usual }
+  return {
+    log: Math.log(now / usual),
+    error: Math.hypot(Math.sqrt(spread / requests) / usual, lately.unsure ?? 0),
+  }
 }

@@ -18,17 +18,16 @@ const nudge = 0.05
 export function longerBy(arrived: LengthHistogram, clock: Clock | undefined): Longer | undefined {
   const livedBy = livedOf(arrived)
   if (clock === undefined || livedBy === undefined) return undefined
-  const { running } = clock
+  const { running, unsureTokens } = clock
   const cohorts = clock.cohorts.filter(({ requests, most, least }) => requests > 0 && most > least)
-  /** Of each cohort, the share that is still answered were all answers exp(log) times as long. */
-  const sharesLeft = (log: number): readonly number[] => {
+  /** Of each cohort, the share that is still answered were all answers exp(log) times as long, and had they got so many tokens more. */
+  const sharesLeft = (log: number, further: number): readonly number[] => {
     const factor = Math.exp(log)
-    return cohorts.map(
-      ({ most, least }) => (factor * (livedBy(most / factor) - livedBy(least / factor))) / (most - least),
-    )
+    const lived = (tokens: number): number => factor * livedBy(Math.max(0, tokens + further) / factor)
+    return cohorts.map(({ most, least }) => Math.min(1, (lived(most) - lived(least)) / (most - least)))
   }
-  const expected = (log: number): number =>
-    sharesLeft(log).reduce((sum, share, i) => sum + share * (cohorts[i] as Cohort).requests, 0)
+  const expected = (log: number, further = 0): number =>
+    sharesLeft(log, further).reduce((sum, share, i) => sum + share * (cohorts[i] as Cohort).requests, 0)
   let [low, high] = [-largest, largest]
   let [under, over] = [expected(low) - running, expected(high) - running]
   if (!(under < over)) return undefined
@@ -42,9 +41,10 @@ export function longerBy(arrived: LengthHistogram, clock: Clock | undefined): Lo
   }
   const log = under >= 0 ? low : over <= 0 ? high : low - ((high - low) * under) / (over - under)
   const slope = (expected(log + nudge) - expected(log - nudge)) / (2 * nudge)
-  const variance = sharesLeft(log).reduce(
+  const byClock = (expected(log, -unsureTokens) - expected(log, unsureTokens)) / 2
+  const variance = sharesLeft(log, 0).reduce(
     (sum, share, i) => sum + (cohorts[i] as Cohort).requests * share * (1 - share),
-    0,
+    byClock ** 2,
   )
   const error = Math.sqrt(variance) / slope
   return slope > 0 && error > 0 && Number.isFinite(error) ? { log, error } : undefined
