@@ -88,6 +88,20 @@ describe('learning how fast engines are', () => {
     expect(learnt(() => 0.9)?.ratio).toBeLessThan(0.93)
   })
 
+  it('takes engines for no faster where first tokens come late: a queue stalls nobody who decodes', () => {
+    const late = (seconds: number) => {
+      const usual = seen(0.009).typicalEngine
+      if (usual === undefined || 'missing' in usual) throw new Error('no engine')
+      const ttftSecondsPerSecond = seconds * usual.firstTokensPerSecond
+      return afterMinutes(4, () => input(seen(0.009, { typicalEngine: { ...usual, ttftSecondsPerSecond } })))
+    }
+    const predicted = (memory: SpeedMemory) => {
+      const gap = memory.samples.at(-1)?.gap
+      return (gap?.base ?? Number.NaN) + (gap?.slopes ?? Number.NaN)
+    }
+    expect(predicted(late(10)) / predicted(late(0.03))).toBeCloseTo(1, 2)
+  })
+
   it('never corrects a measured profile by more than a factor of two, an estimate by four', () => {
     const crawling = input(seen(0.0255))
     expect(afterMinutes(60, () => crawling).learnt?.applied.base).toBeCloseTo(2, 1)

@@ -106,15 +106,19 @@ function unified(
   context: number,
   ttftMs: number,
 ): Pick<SpeedSample, 'gap' | 'first'> {
-  const run = runOf(shape, state.perMs, ttftMs)
+  const run = runOf(shape, state.perMs)
+  const rest = restOfStep(run, state)
   // Prefix hits shorten what is computed, not what a sequence holds.
   const held = { c: state.running * context }
-  const gap = { ...gapCounts(run, state, kappaOf(profile)), ...held }
-  const first = { ...ttftCounts(run, state, kappaOf(profile)), ...held, h: 0 }
-  return {
-    gap: measured(profile, gap, state.gapMs),
-    first: measured(profile, first, ttftMs - restOfStep(run, state)),
-  }
+  const first = measured(
+    profile,
+    { ...ttftCounts(run, state, kappaOf(profile)), ...held, h: 0 },
+    ttftMs - rest,
+  )
+  // A first token that waited in a queue, or outside the engine, stalled nobody's gaps meanwhile.
+  const stalling = { ...run, ttftMs: Math.min(ttftMs, rest + first.base + first.slopes) }
+  const gap = { ...gapCounts(stalling, state, kappaOf(profile)), ...held }
+  return { gap: measured(profile, gap, state.gapMs), first }
 }
 
 function decodes(profile: Profile, running: number, context: number): Counts {
@@ -122,7 +126,7 @@ function decodes(profile: Profile, running: number, context: number): Counts {
 }
 
 /** The same equations as those that profiles are fitted by, for what the engine itself went through. */
-function runOf({ promptTokens, outputTokens, prefixHitRate }: Shape, perMs: number, ttftMs: number): Run {
+function runOf({ promptTokens, outputTokens, prefixHitRate }: Shape, perMs: number): Run {
   return {
     origin: { file: '', row: 0 },
     setup: { model: '', gpu: '', tp: 1, engine: '' },
@@ -132,7 +136,6 @@ function runOf({ promptTokens, outputTokens, prefixHitRate }: Shape, perMs: numb
       meanSquare: moment(promptTokens, 2) * (1 - prefixHitRate ** 2),
     },
     outputTokens: { mean: moment(outputTokens, 1), meanSquare: moment(outputTokens, 2) },
-    ttftMs,
   }
 }
 
