@@ -2,6 +2,7 @@
 // only time it knows, and equal arguments give equal decisions, byte for byte.
 import type { CostPerHour, Decision, PolicyDecision } from './decision.ts'
 import { existingGpus, freeGpus, plannableGpus } from './inventory.ts'
+import { policyMemoryOf } from './memory.ts'
 import type { Observation } from './observation.ts'
 import { plans } from './plan.ts'
 import type { PolicySet } from './policy.ts'
@@ -22,7 +23,7 @@ export function decide(policies: PolicySet, state: State, observation: Observati
   const views = policies.policies.map((policy) => look(policy, state, observation, tools.capacities))
   // optimize: the cheapest mix within the GPUs there are
   const gpus = existingGpus(views, policies.pools, state, observation)
-  const planned = plans(views, plannableGpus(gpus, views, observation), tools)
+  const planned = plans(views, plannableGpus(gpus, views, observation), observation.at, tools)
   // stabilize: what may change now; free GPUs go to the most urgent policy first
   const free = freeGpus(views, gpus)
   const settled = views
@@ -38,7 +39,9 @@ export function decide(policies: PolicySet, state: State, observation: Observati
     },
     state: {
       format: 'mixscaler-state/1',
-      policies: Object.fromEntries(views.map(({ policy, memory }) => [policy.id, memory])),
+      policies: Object.fromEntries(
+        views.map((view) => [view.policy.id, policyMemoryOf(view, planned.get(view.policy.id))]),
+      ),
       variants: Object.assign({}, ...settled.map(({ variants }) => variants)),
       classes: Object.assign({}, ...settled.map(({ classes }) => classes)),
     },

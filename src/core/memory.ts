@@ -3,15 +3,30 @@ import type { Burstiness } from './demand/burst.ts'
 import { carriedBy } from './demand/supply.ts'
 import type { LearntHeadroom } from './learning.ts'
 import type { MixPlan } from './optimize/mix.ts'
+import type { PolicyPlan } from './plan.ts'
 import type { ClassId, TrafficClass, VariantId } from './policy.ts'
 import { isMissing } from './reading.ts'
 import type { SeenDemand } from './seenDemand.ts'
 import type { Move } from './stabilize/targets.ts'
-import { type ClassMemory, type State, targetBefore, type VariantMemory } from './state.ts'
+import {
+  type ClassMemory,
+  type PolicyMemory,
+  type State,
+  targetBefore,
+  type VariantMemory,
+  wantedBefore,
+} from './state.ts'
 import type { PolicyView } from './view.ts'
+
+/** Replicas are spared for what was seen at every tick. */
+export function policyMemoryOf({ memory }: PolicyView, planned: PolicyPlan | undefined): PolicyMemory {
+  const { spareSince: _, ...known } = memory
+  return planned?.spareSince === undefined ? known : { ...known, spareSince: planned.spareSince }
+}
 
 export function memoryOf(
   view: PolicyView,
+  plan: MixPlan | undefined,
   moved: ReadonlyMap<VariantId, Move>,
   state: State,
   at: number,
@@ -21,13 +36,18 @@ export function memoryOf(
   for (const variant of view.policy.variants) {
     const { id } = variant
     const move = moved.get(id)
-    const memory = move === undefined ? state.variants[id] : planned(move, state.variants[id], at)
+    const memory =
+      move === undefined
+        ? state.variants[id]
+        : {
+            ...planned(move, state.variants[id], at),
+            ...wantedMemory(plan?.replicas[id], state.variants[id], at),
+          }
     const speed = learns ? (view.speeds.get(variant) ?? state.variants[id]?.speed) : undefined
     if (memory === undefined) continue
-    const { target, plannedAt, before } = memory
+    const { speed: _, ...rest } = memory
     memories[id] = {
-      ...{ target, plannedAt },
-      ...(before === undefined ? {} : { before }),
+      ...rest,
       ...(speed === undefined ? {} : { speed }),
     }
   }
@@ -37,6 +57,18 @@ export function memoryOf(
 function planned({ target }: Move, known: VariantMemory | undefined, at: number): VariantMemory {
   const before = targetBefore(known, at)
   return { target, plannedAt: at, ...(before === undefined ? {} : { before }) }
+}
+
+function wantedMemory(
+  wanted: number | undefined,
+  known: VariantMemory | undefined,
+  at: number,
+): Pick<VariantMemory, 'wanted' | 'wantedBefore'> {
+  const before = wantedBefore(known, at)
+  return {
+    ...(wanted === undefined ? {} : { wanted }),
+    ...(before === undefined ? {} : { wantedBefore: before }),
+  }
 }
 
 export function classMemory(

@@ -1,7 +1,8 @@
 // From what is seen to what is wanted: the cheapest mix for every policy, pools shared between them.
 import type { Gpus } from './inventory.ts'
+import type { Engines } from './optimize/engine.ts'
 import { type FleetModel, planFleet } from './optimize/fleet.ts'
-import { held } from './optimize/hold.ts'
+import { fewer, held } from './optimize/hold.ts'
 import type { MixFailure, MixPlan, MixPool, MixProblem } from './optimize/mix.ts'
 import { type ClassId, type PolicyId, serves, type Variant, type VariantId } from './policy.ts'
 import { peakOf } from './seenDemand.ts'
@@ -12,6 +13,8 @@ import type { PolicyView } from './view.ts'
 export interface PolicyPlan {
   readonly problem: MixProblem
   readonly outcome: MixPlan | MixFailure
+  /** Since when fewer of the replicas that are kept would have done, at every tick; absent: they would not. */
+  readonly spareSince?: number
 }
 
 /**
@@ -27,22 +30,41 @@ const leastDemand = 1e-3
 export function plans(
   views: readonly PolicyView[],
   plannable: Gpus,
+  at: number,
   { engines, plans: memo }: Tools,
 ): ReadonlyMap<PolicyId, PolicyPlan> {
   const pools = [...plannable].map(([name, gpus]) => ({ name, gpus: Math.max(0, gpus) }))
   const models = views
     .filter((view) => view.seen.length > 0)
     .map((view) => ({ id: view.policy.id, capacityKey: view.capacityKey, problem: problemOf(view) }))
+  const memories = new Map(views.map(({ policy, memory }) => [policy.id, memory]))
   const outcomes = new Map(planFleet(models, pools, engines, memo).plans)
   const planned = new Map<PolicyId, PolicyPlan>()
   for (const { id, problem } of models) {
     const outcome = outcomes.get(id) ?? { status: 'failed', why: 'the fleet has no plan for it' }
     const own = { ...problem, pools: leftFor(id, pools, models, outcomes) }
-    const kept = outcome.status === 'failed' ? outcome : (held(own, outcome, engines) ?? outcome)
-    outcomes.set(id, kept)
-    planned.set(id, { problem: own, outcome: kept })
+    const { spareSince } = memories.get(id) ?? {}
+    const kept = outcome.status === 'failed' ? { outcome } : stable(own, outcome, spareSince, at, engines)
+    outcomes.set(id, kept.outcome)
+    planned.set(id, { problem: own, ...kept })
   }
   return planned
+}
+
+/** A small saving is not worth a change, but for what has been too much for so long that starts would have paid off. */
+function stable(
+  problem: MixProblem,
+  plan: MixPlan,
+  spareSince: number | undefined,
+  at: number,
+  engines: Engines,
+): Pick<PolicyPlan, 'outcome' | 'spareSince'> {
+  const current = held(problem, plan, engines)
+  if (current === undefined) return { outcome: plan }
+  const less = fewer(problem, engines)
+  if (less === undefined) return { outcome: current }
+  const since = spareSince ?? at
+  return { outcome: at - since >= switchingHorizonSeconds ? less : current, spareSince: since }
 }
 
 function problemOf(view: PolicyView): MixProblem {
@@ -60,7 +82,7 @@ function problemOf(view: PolicyView): MixProblem {
   const byVariant = new Map(view.seen.map(({ variant }) => [variant.id, variant]))
   return {
     classes,
-    variants: view.seen.map(({ variant, coming, bounds }) => ({
+    variants: view.seen.map(({ variant, coming, bounds, lastWanted: last }) => ({
       id: variant.id,
       role: variant.role,
       ...(variant.transferGroup === undefined ? {} : { transferGroup: variant.transferGroup }),
@@ -70,6 +92,7 @@ function problemOf(view: PolicyView): MixProblem {
       min: bounds.min,
       max: Math.max(bounds.min, Math.min(bounds.max, mostReplicas(view, variant, coming))),
       current: coming,
+      ...(last === undefined ? {} : { last }),
       startCost: (variant.costPerHour * variant.startupSeconds) / switchingHorizonSeconds,
       maxShare: variant.maxShare,
       minShare: variant.minShare,

@@ -146,7 +146,7 @@ export interface Behavior {
   /** The plan is made for the highest demand of this window: up at once, down late. */
   readonly scaleDownHoldSeconds: number
   readonly stepLimits: StepLimits
-  /** A plan that saves less than this share of the current cost is not worth the change. */
+  /** A plan that saves less than this share of what the last one costs is not worth the change, for a while. */
   readonly holdBand: number
   /** Carry the load after losing this many replicas of any one variant. */
   readonly surviveReplicas: number

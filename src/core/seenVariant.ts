@@ -3,7 +3,7 @@ import type { Observation, ReplicaCounts } from './observation.ts'
 import type { Variant } from './policy.ts'
 import { isMissing } from './reading.ts'
 import { type CountBounds, countBounds, existing } from './stabilize/bounds.ts'
-import { type State, targetBefore } from './state.ts'
+import { type State, targetBefore, wantedBefore } from './state.ts'
 
 export interface SeenVariant {
   readonly variant: Variant
@@ -14,6 +14,8 @@ export interface SeenVariant {
   readonly coming: number
   /** Replicas whose GPUs are taken or promised. */
   readonly held: number
+  /** What the last plan wants; undefined where none is known. */
+  readonly lastWanted: number | undefined
   readonly bounds: CountBounds
 }
 
@@ -28,5 +30,6 @@ export function countsOf(variant: Variant, observation: Observation, state: Stat
   const coming = bounds.late > 0 ? Math.min(bounds.max, asked) : asked
   const { ready, starting, terminating, unschedulable } = counts
   const scheduled = ready + starting + terminating - (unschedulable?.replicas ?? 0)
-  return { variant, current, ready, coming, held: Math.max(coming, scheduled), bounds }
+  const lastWanted = wantedBefore(state.variants[variant.id], observation.at)
+  return { variant, current, ready, coming, held: Math.max(coming, scheduled), lastWanted, bounds }
 }

@@ -80,7 +80,7 @@ export function settle(
       costPerHour: costOf(decided),
       reasons: policyReasons(view, plan, failure),
     },
-    variants: memoryOf(view, moved, state, observation.at),
+    variants: memoryOf(view, plan, moved, state, observation.at),
     classes: classMemory(view, plan, state),
   }
 }

@@ -24,6 +24,8 @@ export interface PolicyMemory {
   /** The variants that were seen, and since when just these: what was seen by others does not compare. */
   readonly seen: readonly VariantId[]
   readonly since: number
+  /** Since when, at every tick, fewer of the replicas that were kept would have done. */
+  readonly spareSince?: number
 }
 
 export interface VariantMemory {
@@ -32,6 +34,9 @@ export interface VariantMemory {
   readonly plannedAt: number
   /** The target before it: what the tick of `plannedAt` rests on, should it be repeated. Absent: there was none. */
   readonly before?: number
+  /** What the plan of `plannedAt` wants, and the one before it. Absent: not known. */
+  readonly wanted?: number
+  readonly wantedBefore?: number
   /** How fast its engines are beside their profile, as far as that was learnt. */
   readonly speed?: SpeedMemory
 }
@@ -61,6 +66,11 @@ export interface ClassMemory {
 /** The last target of any tick before the one at `at`. */
 export function targetBefore(memory: VariantMemory | undefined, at: number): number | undefined {
   return memory?.plannedAt === at ? memory.before : memory?.target
+}
+
+/** What the last plan before the tick at `at` wants. */
+export function wantedBefore(memory: VariantMemory | undefined, at: number): number | undefined {
+  return memory?.plannedAt === at ? memory.wantedBefore : memory?.wanted
 }
 
 export const emptyState: State = { format: 'mixscaler-state/1', policies: {}, variants: {}, classes: {} }

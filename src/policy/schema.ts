@@ -242,7 +242,9 @@ const behaviorFields = {
     .describe("The HPA's dead band in force; default 10%, 0 where every HPA has tolerance: 0."),
   holdBand: share({ min: 0, max: 0.5 })
     .optional()
-    .describe('A change that saves less than this share of the current cost is not made; default 5%.'),
+    .describe(
+      'A change that saves less than this share of the cost is not made, until fewer replicas have sufficed for a quarter of an hour; default 5%.',
+    ),
   stalenessBudget: duration({ above: 0, max: daySeconds })
     .optional()
     .describe('How long the last decision stands without data; default 2m.'),

@@ -279,6 +279,16 @@ describe('stabilizing', () => {
     expect(variantOf(steps[2], 'h100').target).toBe(0)
   })
 
+  it('lets go what fewer would do without for a quarter of an hour, however little it saves', () => {
+    const banded = policySet([policy([variant('h100')], { behavior: { ...behavior, holdBand: 0.3 } })])
+    const ticks = (ready: number) =>
+      Array.from({ length: 100 }, (_, i) => observe(15 * i, { h100: signals(ready, 300) }))
+    const needed = Number(variantOf(story(banded, ticks(1)).at(-1), 'h100').wanted)
+    const targets = story(banded, ticks(needed + 2)).map((step) => variantOf(step, 'h100').target)
+    expect(targets.findIndex((target) => target !== needed + 2) * 15).toBeGreaterThanOrEqual(900)
+    expect(targets.at(-1)).toBe(needed)
+  })
+
   it('does not flip between mixes of nearly equal cost, nor keep the sum of their maxima', () => {
     // Two kinds of replica, one 1.5 times the other in speed and in price but for half a per cent, and 3 % noise.
     const fast = variant('fast', {

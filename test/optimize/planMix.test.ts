@@ -1,5 +1,6 @@
 // The cheapest mix on problems small enough to solve by hand; the sums stand beside them.
 import { describe, expect, it } from 'vitest'
+import { fewer } from '../../src/core/optimize/hold.ts'
 import { planMix } from '../../src/core/optimize/planMix.ts'
 import { demand, engines, mix, planned, variant } from './mixes.ts'
 
@@ -156,6 +157,23 @@ describe('planMix', () => {
     it('moves where the saving is larger, or the current counts do not carry the demand', () => {
       expect(holding(10).costPerHour).toBe(8)
       expect(holding(15.5).replicas).toEqual({ fast: 4, slow: 0 })
+    })
+
+    it('holds what was wanted last, not what there is: a swap goes on once what it starts is there', () => {
+      // Four fast ones came to replace six slow ones, which are still there; three and a slow one would cost 11.
+      const swapping = [
+        variant('fast', { costPerHour: 3, current: 4, last: 4 }),
+        variant('slow', { costPerHour: 2, current: 6, last: 0 }),
+      ]
+      const plan = planned(mix([demand('chat', 14)], swapping, rates, { holdBand: 0.1 }))
+      expect(plan.replicas).toEqual({ fast: 4, slow: 0 })
+    })
+
+    it('knows what can be spared of it without a start', () => {
+      const problem = mix([demand('chat', 12)], now, rates, { holdBand: 0.5 })
+      expect(planned(problem).replicas).toEqual({ fast: 0, slow: 6 })
+      expect(fewer(problem, engines)?.replicas).toEqual({ fast: 0, slow: 5 })
+      expect(fewer(mix([demand('chat', 14)], now, rates), engines)).toBeUndefined()
     })
 
     it('never holds what the pool, the budget or a bound no longer allows', () => {

@@ -29,7 +29,7 @@ export interface Planned {
 export function planned(policies: PolicySet, { state, observation, tools }: Scene): Planned {
   const views = policies.policies.map((policy) => look(policy, state, observation, tools.capacities))
   const gpus = plannableGpus(existingGpus(views, policies.pools, state, observation), views, observation)
-  return { policies, views, gpus, plans: plans(views, gpus, tools) }
+  return { policies, views, gpus, plans: plans(views, gpus, observation.at, tools) }
 }
 
 export type Change =

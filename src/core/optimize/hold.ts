@@ -1,45 +1,60 @@
-// Is the change worth making? Where the current counts carry everything too and the cheapest mix saves little, they
-// stay. In a replay of 2 % noise the switching cost alone still changed most ticks (bench/optimize.ts jitter).
+// Is the change worth making? Where what was wanted last carries everything too and the cheapest mix saves little, it
+// stays: not what there is, or a swap would stop half-way, once what it starts is there beside what it replaces. In a replay of 2 % noise the switching cost alone still changed most ticks (bench/optimize.ts jitter).
 import type { Engines } from './engine.ts'
-import type { MixPlan, MixPool, MixProblem } from './mix.ts'
+import type { MixPlan, MixPool, MixProblem, MixVariant } from './mix.ts'
 import { planTogether, weighed } from './planTogether.ts'
 
-/** The plan of the current counts, or undefined where they do not do or a change pays. */
+const exactly = { relativeGap: 1e-6, maxNodes: 100 }
+
+/** The plan of the counts that were wanted last, or undefined where they do not do or a change pays. */
 export function held(problem: MixProblem, plan: MixPlan, engines: Engines): MixPlan | undefined {
   const band = problem.holdBand ?? 0
-  const moves = problem.variants.some((variant) => plan.replicas[variant.id] !== variant.current)
+  const moves = problem.variants.some((variant) => plan.replicas[variant.id] !== lastOf(variant))
   if (band <= 0 || plan.status === 'shortfall' || isUnmet(plan) || !moves) return undefined
-  const cost = problem.variants.reduce((sum, variant) => sum + variant.costPerHour * variant.current, 0)
+  const cost = problem.variants.reduce((sum, variant) => sum + variant.costPerHour * lastOf(variant), 0)
   const saving = cost - weighed(problem, plan)
   if (saving >= band * cost || !isAllowed(problem, cost)) return undefined
   const variants = problem.variants.map((variant) => ({
     ...variant,
-    min: variant.current,
-    max: variant.current,
+    min: lastOf(variant),
+    max: lastOf(variant),
   }))
-  const answer = planTogether([{ ...problem, variants }], problem.pools, engines, {
-    relativeGap: 1e-6,
-    maxNodes: 100,
-  })
-  const current = answer.status === 'failed' ? undefined : answer.plans[0]
-  if (current === undefined || current.status === 'shortfall' || isUnmet(current)) return undefined
-  return { ...withoutBound(current), binding: [{ kind: 'hold', savingPerHour: Math.max(0, saving) }] }
+  const answer = planTogether([{ ...problem, variants }], problem.pools, engines, exactly)
+  const last = answer.status === 'failed' ? undefined : answer.plans[0]
+  if (last === undefined || last.status === 'shortfall' || isUnmet(last)) return undefined
+  return { ...withoutBound(last), binding: [{ kind: 'hold', savingPerHour: Math.max(0, saving) }] }
+}
+
+/** The cheapest plan that starts nothing, or undefined where nobody can be spared. */
+export function fewer(problem: MixProblem, engines: Engines): MixPlan | undefined {
+  const variants = problem.variants.map((variant) => ({
+    ...variant,
+    max: Math.min(variant.max, lastOf(variant)),
+  }))
+  const answer = planTogether([{ ...problem, variants }], problem.pools, engines, exactly)
+  const plan = answer.status === 'failed' ? undefined : answer.plans[0]
+  if (plan === undefined || plan.status === 'shortfall' || isUnmet(plan)) return undefined
+  return variants.some((variant) => (plan.replicas[variant.id] ?? 0) < lastOf(variant)) ? plan : undefined
 }
 
 /** Minimums outrank pools in a program, so that fixed counts would always seem to fit: checked here. */
 function isAllowed(problem: MixProblem, cost: number): boolean {
   return (
     cost <= (problem.budgetPerHour ?? Number.POSITIVE_INFINITY) &&
-    problem.variants.every(({ current, min, max }) => current >= min && current <= max) &&
-    problem.pools.every((pool) => gpusNow(problem, pool) <= pool.gpus)
+    problem.variants.every((variant) => lastOf(variant) >= variant.min && lastOf(variant) <= variant.max) &&
+    problem.pools.every((pool) => gpusOf(problem, pool) <= pool.gpus)
   )
 }
 
-function gpusNow(problem: MixProblem, pool: MixPool): number {
+function gpusOf(problem: MixProblem, pool: MixPool): number {
   return problem.variants.reduce(
-    (sum, variant) => (variant.pool === pool.name ? sum + variant.gpusPerReplica * variant.current : sum),
+    (sum, variant) => (variant.pool === pool.name ? sum + variant.gpusPerReplica * lastOf(variant) : sum),
     0,
   )
+}
+
+function lastOf({ last, current }: MixVariant): number {
+  return last ?? current
 }
 
 function isUnmet(plan: MixPlan): boolean {

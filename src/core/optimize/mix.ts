@@ -22,6 +22,8 @@ export interface MixVariant {
   readonly max: number
   /** Replicas there are now, starting ones included. */
   readonly current: number
+  /** What the last plan wants of it; absent: what there is. */
+  readonly last?: number
   /** What one start wastes, in the currency of costPerHour: start-up time at full price. */
   readonly startCost: number
   /** Weighed per GPU and hour beside the cost, but not spent: what other models would give for it. */
