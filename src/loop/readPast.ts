@@ -17,7 +17,7 @@ import { instantsOf, type Span } from '../core/span.ts'
 import { holdReachSeconds } from '../core/stabilize/hold.ts'
 import { emptyState, type State } from '../core/state.ts'
 import { type Clock, withDeadline } from './clock.ts'
-import { withDecided, withSpeeds } from './onRecord.ts'
+import { withDecided, withSpare, withSpeeds } from './onRecord.ts'
 import { inParts, type ObservePast, type PastSignals } from './pastParts.ts'
 
 export interface PastPorts {
@@ -100,7 +100,7 @@ export async function readPast(
     so.state = withDecided(so.state, last, from)
     const seen = { from: seenFrom, until: from - step, stepSeconds: step }
     await learnSpan(policies, so, seen, 'all', lastTicks, ports, ended)
-    so.state = withSpeeds(so.state, last, from)
+    so.state = withSpare(withSpeeds(so.state, last, from), last)
     await replay(policies, so, { from, until: previous, stepSeconds: step }, ports, ended)
   })
   return { state: last.state, lost: [...history.lost, ...last.lost] }

@@ -4,7 +4,7 @@ import { Gauge, type Registry } from 'prom-client'
 import type { SpeedMemory } from '../core/calibrate/calibrate.ts'
 import type { ClassDecision, Decision, PolicyDecision, VariantDecision } from '../core/decision.ts'
 import { isMissing, type Reading } from '../core/reading.ts'
-import type { ClassMemory, State, VariantMemory } from '../core/state.ts'
+import type { ClassMemory, PolicyMemory, State, VariantMemory } from '../core/state.ts'
 
 const policyLabels = ['namespace', 'policy'] as const
 const variantLabels = [...policyLabels, 'variant'] as const
@@ -71,7 +71,7 @@ export function decisionMetrics(registry: Registry, now: () => number): Decision
       clear()
       for (const policy of decision.policies) {
         const labels = { namespace: policy.namespace, policy: policy.name }
-        policies.show(labels, policy)
+        policies.show(labels, policy, state.policies[policy.id])
         for (const variant of policy.variants)
           variants.show({ ...labels, variant: variant.name }, variant, state.variants[variant.id])
         for (const each of policy.classes)
@@ -92,10 +92,15 @@ function policyGauges(registry: Registry) {
   const status = add('decision_status', '1 for the status that the last decision gave the policy.', [
     'status',
   ])
+  const spare = add(
+    'spare_since_timestamp_seconds',
+    'Since when fewer of the replicas that are kept would do, at every tick; absent while they would not.',
+  )
   const cost = add('plan_cost_per_hour', 'Cost per hour of what runs now, and of the targets.', ['of'])
   return {
     clear,
-    show: (labels: Labels, policy: PolicyDecision) => {
+    show: (labels: Labels, policy: PolicyDecision, known: PolicyMemory | undefined) => {
+      if (known?.spareSince !== undefined) spare(labels, known.spareSince)
       for (const each of ['planned', 'shortfall', 'held'] as const)
         status({ ...labels, status: each }, policy.status === each ? 1 : 0)
       cost({ ...labels, of: 'now' }, policy.costPerHour.now)

@@ -33,17 +33,30 @@ describe('what the scaler told and saw', () => {
     expect(lastDecided(rows).targets).toEqual({ 'chat/llama/h100': 3, 'chat/llama/spare': 0 })
   })
 
+  it('tells what the plan wanted, and since when fewer would have done', () => {
+    const policy = { namespace: 'chat', policy: 'llama' }
+    const rows = [
+      series('wanted_replicas', 2, labels),
+      series('wanted_replicas', Number.NaN, { ...labels, variant: 'other' }),
+      series('spare_since_timestamp_seconds', 1_788_480_015, policy),
+    ]
+    expect(lastDecided(rows).wanted).toEqual({ 'chat/llama/h100': 2 })
+    expect(lastDecided(rows).spareSince).toEqual({ 'chat/llama': 1_788_480_015 })
+  })
+
   it('is that of the server that decided last, and of one that knows its past before one that does not', () => {
     const rows = [...server('a', 100, 1, 3), ...server('b', 115, 1, 4), ...server('c', 130, 0, 9)]
     for (const some of [rows, rows.toReversed()])
       expect(lastDecided(some)).toEqual({
         at: 115,
         targets: { 'chat/llama/h100': 4 },
+        wanted: {},
+        spareSince: {},
         headrooms: {},
         speeds: {},
       })
     expect(lastDecided(server('c', 130, 0, 9))).toMatchObject({ at: 130, targets: { 'chat/llama/h100': 9 } })
-    expect(lastDecided([])).toEqual({ targets: {}, headrooms: {}, speeds: {} })
+    expect(lastDecided([])).toEqual({ targets: {}, wanted: {}, spareSince: {}, headrooms: {}, speeds: {} })
   })
 
   it('tells what a class has learnt only where all of it is on record, digit for digit', () => {
@@ -87,7 +100,7 @@ describe('what the scaler told and saw', () => {
 
   it('is asked for under the same matchers as everything else', () => {
     expect(lastDecidedQuery({ cluster: 'a"b' })).toBe(
-      '{__name__=~"mixscaler_decision_timestamp_seconds|mixscaler_past_read|mixscaler_target_replicas|mixscaler_headroom_memory_ratio|mixscaler_headroom_usual_requests_per_second|mixscaler_profile_digest|mixscaler_profile_time_ratio|mixscaler_profile_correction_ratio|mixscaler_profile_overhead_seconds|mixscaler_profile_off_since_timestamp_seconds", cluster="a\\"b"}',
+      '{__name__=~"mixscaler_decision_timestamp_seconds|mixscaler_past_read|mixscaler_target_replicas|mixscaler_wanted_replicas|mixscaler_spare_since_timestamp_seconds|mixscaler_headroom_memory_ratio|mixscaler_headroom_usual_requests_per_second|mixscaler_profile_digest|mixscaler_profile_time_ratio|mixscaler_profile_correction_ratio|mixscaler_profile_overhead_seconds|mixscaler_profile_off_since_timestamp_seconds", cluster="a\\"b"}',
     )
   })
 

@@ -10,6 +10,8 @@ import { labelOf, type Row } from './series.ts'
 
 const target = 'mixscaler_target_replicas'
 const available = 'mixscaler_target_available'
+const wanted = 'mixscaler_wanted_replicas'
+const spareSince = 'mixscaler_spare_since_timestamp_seconds'
 const current = 'mixscaler_current_replicas'
 const states = ['desired', 'ready', 'starting', 'terminating'] as const
 
@@ -35,6 +37,8 @@ export const lastDecidedMetrics: readonly string[] = [
   decidedAt,
   pastRead,
   target,
+  wanted,
+  spareSince,
   headroom,
   usual,
   ...Object.values(speed),
@@ -45,13 +49,22 @@ export interface LastDecided {
   /** The tick of that decision, where it is told. */
   readonly at?: number
   readonly targets: Readonly<Record<VariantId, number>>
+  /** What its plan wanted. */
+  readonly wanted: Readonly<Record<VariantId, number>>
+  readonly spareSince: Readonly<Record<PolicyId, number>>
   readonly headrooms: Readonly<Record<ClassId, RecordedHeadroom>>
   readonly speeds: Readonly<Record<VariantId, RecordedSpeed>>
 }
 
 type RecordedHeadroom = Pick<HeadroomMemory, 'learnt' | 'spent' | 'lost' | 'reserve' | 'usual'>
 
-export const nothingDecided: LastDecided = { targets: {}, headrooms: {}, speeds: {} }
+export const nothingDecided: LastDecided = {
+  targets: {},
+  wanted: {},
+  spareSince: {},
+  headrooms: {},
+  speeds: {},
+}
 
 export function lastDecidedQuery(matchers: Readonly<Record<string, string>>): string {
   return anyOf(lastDecidedMetrics, matchers)
@@ -76,7 +89,7 @@ export function toldBySettled(rows: readonly Row[]): readonly Told[] {
   return serversOf(rows).flatMap(({ read, at, only, named }) => {
     const policies = only(policiesDigest)
     return read === 1 && at !== undefined && policies !== undefined
-      ? [{ at, policies, targets: { ...unavailable(named(available)), ...emittedTargets(named(target)) } }]
+      ? [{ at, policies, targets: { ...unavailable(named(available)), ...countsOf(named(target)) } }]
       : []
   })
 }
@@ -92,7 +105,13 @@ export function lastDecided(rows: readonly Row[]): LastDecided {
   const { at, named } = best
   return {
     ...(at === undefined ? {} : { at }),
-    targets: emittedTargets(named(target)),
+    targets: countsOf(named(target)),
+    wanted: countsOf(named(wanted)),
+    spareSince: Object.fromEntries(
+      named(spareSince)
+        .filter(({ value }) => Number.isFinite(value))
+        .map((row) => [policyOf(row), row.value]),
+    ),
     headrooms: recordedHeadrooms(named(headroom), named(usual)),
     speeds: recordedSpeeds(named),
   }
@@ -194,7 +213,7 @@ export function replicasQuery(matchers: Readonly<Record<string, string>>): strin
   return [...ofTheTick, `${highest} (${current}${all})`].join(' or ')
 }
 
-function emittedTargets(rows: readonly Row[]): Readonly<Record<VariantId, number>> {
+function countsOf(rows: readonly Row[]): Readonly<Record<VariantId, number>> {
   const counts = rows.filter(({ value }) => Number.isInteger(value) && value >= 0)
   return Object.fromEntries(counts.map((row) => [variantOf(row), row.value]))
 }
