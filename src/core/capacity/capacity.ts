@@ -3,7 +3,6 @@
 // share of saturation: beyond it percentiles cannot be predicted (modelling notes, section 2).
 import { decodeReplica } from './decode.ts'
 import { problemWith } from './inputs.ts'
-import { lastStep } from './lastStep.ts'
 import { usableKvShare, type Workload, workload } from './lengths.ts'
 import { cdf, percentile, shareAbove } from './mixture.ts'
 import { prefillReplica } from './prefill.ts'
@@ -74,8 +73,8 @@ export function dispersionOf(dispersion: number, replicas: number): Dispersion {
   return { I: dispersion / replicas, Ic: Math.min(1, dispersion) / replicas, sharing: replicas }
 }
 
-/** Of [0.1 %, 100 %] of the allowed rate: the answer is exact to 1/4096 of it. */
-const steps = 4096
+/** Halvings of [0.1 %, 100 %] of the allowed rate: the answer is exact to 1/4096 of it. */
+const halvings = 12
 const lowestShare = 0.001
 
 /** Of one of so many replicas, by the law itself. */
@@ -96,24 +95,28 @@ export function search(
   }
   if (question.goal.kind === 'throughput') return atTop
   const dispersion = dispersionOf(question.dispersion, replicas)
-  const strainAt = (lambda: number): Strain => strain(question, work, model.at(lambda, dispersion))
-  const strainedTop = strainAt(top)
-  if (strainedTop.kind === 'holds') return atTop
+  const failureAt = (lambda: number): LimitedBy | undefined =>
+    failure(question, work, model.at(lambda, dispersion))
+  let limitedBy = failureAt(top)
+  if (limitedBy === undefined) return atTop
   const idle = lowestShare * top
-  const strainedIdle = strainAt(idle)
-  if (strainedIdle.kind === 'fails') {
-    const why = explain(question, strainedIdle.limitedBy, idle, model.at(idle, dispersion))
-    return { kind: 'infeasible', limitedBy: strainedIdle.limitedBy, why }
+  let [low, high] = [idle, top]
+  for (let i = 0; i < halvings; i++) {
+    const middle = (low + high) / 2
+    const failed = failureAt(middle)
+    if (failed === undefined) low = middle
+    else {
+      high = middle
+      limitedBy = failed
+    }
   }
-  let { limitedBy } = strainedTop
-  const rateAt = (i: number): number => idle + ((top - idle) * i) / steps
-  const ends = { atFirst: strainedIdle.excess, atLast: strainedTop.excess }
-  const last = lastStep(steps, ends, (i) => {
-    const strained = strainAt(rateAt(i))
-    if (strained.kind === 'fails') ({ limitedBy } = strained)
-    return strained.excess
-  })
-  return { kind: 'feasible', requestsPerSecond: rateAt(last) * 1000, limitedBy }
+  // A look is a whole queueing model: that an idle replica keeps the SLO is only in doubt where no other rate does.
+  const failsIdle = low === idle ? failureAt(idle) : undefined
+  if (failsIdle !== undefined) {
+    const why = explain(question, failsIdle, idle, model.at(idle, dispersion))
+    return { kind: 'infeasible', limitedBy: failsIdle, why }
+  }
+  return { kind: 'feasible', requestsPerSecond: low * 1000, limitedBy }
 }
 
 /**
@@ -125,21 +128,16 @@ const usableMisses = 0.9
 /** Slots are full for as long as a request stays, a spell that the chain spreads out: its share counts this often. */
 const slotWaitWeight = 4
 
-/** `excess`: how many times as many are late as may be, its logarithm; of the worst bound. */
-type Strain =
-  | { readonly kind: 'holds'; readonly excess: number }
-  | { readonly kind: 'fails'; readonly excess: number; readonly limitedBy: LimitedBy }
-
-function strain(
+/** The bound that fails, the worst of them where several do; undefined where all hold. */
+function failure(
   { goal, sloMargin }: CapacityQuestion,
   work: Workload,
   latencies: Latencies | undefined,
-): Strain {
-  if (goal.kind === 'throughput') return { kind: 'holds', excess: Number.NEGATIVE_INFINITY }
-  if (latencies === undefined)
-    return { kind: 'fails', excess: Number.POSITIVE_INFINITY, limitedBy: work.slots }
-  let worst: LimitedBy = 'throughput'
-  let worstExcess = 0
+): LimitedBy | undefined {
+  if (goal.kind === 'throughput') return undefined
+  if (latencies === undefined) return work.slots
+  let worst: LimitedBy | undefined
+  let worstExcess = 1
   for (const metric of metrics) {
     const bound = goal[metric]
     if (bound === undefined) continue
@@ -153,8 +151,7 @@ function strain(
     // Where those that wait for a slot are alone more than may be late, it is the slots that run out.
     worst = slotWaitWeight * lateForSlots > allowed ? work.slots : metric
   }
-  const excess = Math.log(worstExcess)
-  return worstExcess > 1 ? { kind: 'fails', excess, limitedBy: worst } : { kind: 'holds', excess }
+  return worst
 }
 
 /** What saturation is made of: slots, if twice as many would carry 5 % more; else the work itself. */
