@@ -64,7 +64,13 @@ function stable(
   const less = fewer(problem, engines)
   if (less === undefined) return { outcome: current }
   const since = spareSince ?? at
-  return { outcome: at - since >= switchingHorizonSeconds ? less : current, spareSince: since }
+  const spareUntil = since + switchingHorizonSeconds
+  return { outcome: at >= spareUntil ? less : told(current, spareUntil), spareSince: since }
+}
+
+function told(current: MixPlan, spareUntil: number): MixPlan {
+  const binding = current.binding.map((bound) => (bound.kind === 'hold' ? { ...bound, spareUntil } : bound))
+  return { ...current, binding }
 }
 
 function problemOf(view: PolicyView): MixProblem {

@@ -81,7 +81,8 @@ export type Reason =
       readonly requestsPerSecond: number
       readonly untilSecond: number
     }
-  | { readonly kind: 'notWorthIt'; readonly savingPerHour: number }
+  /** `untilSecond`: when what is spare goes all the same; absent where nothing is. */
+  | { readonly kind: 'notWorthIt'; readonly savingPerHour: number; readonly untilSecond?: number }
   | { readonly kind: 'holdDown'; readonly wanted: number; readonly untilSecond: number }
   | { readonly kind: 'holdUntilReady'; readonly wanted: number; readonly waitingFor: string }
   /** Found no node for longer than a start takes. */

@@ -93,7 +93,10 @@ export function sentence(reason: Reason): string {
     case 'holdNoise':
       return `the plan is made for the ${rate(reason.requestsPerSecond)} that ${reason.class} reached within the last hour: what it asks for now differs by no more than its usual noise`
     case 'notWorthIt':
-      return `the cheapest mix would save $${reason.savingPerHour.toFixed(2)}/h: not worth the change`
+      return (
+        `the cheapest mix would save $${reason.savingPerHour.toFixed(2)}/h: not worth the change` +
+        (reason.untilSecond === undefined ? '' : ', but what is spare goes within a quarter of an hour')
+      )
     case 'holdDown':
       return `holds before going down to ${reason.wanted}: too little has been seen yet`
     case 'holdUntilReady':

@@ -206,7 +206,13 @@ function sharedBound(bound: Binding): readonly Reason[] {
     case 'pool':
       return [{ kind: 'poolFull', pool: bound.pool, gpus: bound.gpus }]
     case 'hold':
-      return [{ kind: 'notWorthIt', savingPerHour: bound.savingPerHour }]
+      return [
+        {
+          kind: 'notWorthIt',
+          savingPerHour: bound.savingPerHour,
+          ...(bound.spareUntil === undefined ? {} : { untilSecond: bound.spareUntil }),
+        },
+      ]
     case 'budget':
       return [{ kind: 'overBudget', perHour: bound.perHour }]
     default:

@@ -284,7 +284,11 @@ describe('stabilizing', () => {
     const ticks = (ready: number) =>
       Array.from({ length: 100 }, (_, i) => observe(15 * i, { h100: signals(ready, 300) }))
     const needed = Number(variantOf(story(banded, ticks(1)).at(-1), 'h100').wanted)
-    const targets = story(banded, ticks(needed + 2)).map((step) => variantOf(step, 'h100').target)
+    const steps = story(banded, ticks(needed + 2))
+    expect(steps[20]?.decision.policies[0]?.reasons.map(sentence).at(-1)).toMatch(
+      /not worth the change, but what is spare goes within a quarter of an hour$/,
+    )
+    const targets = steps.map((step) => variantOf(step, 'h100').target)
     expect(targets.findIndex((target) => target !== needed + 2) * 15).toBeGreaterThanOrEqual(900)
     expect(targets.at(-1)).toBe(needed)
   })

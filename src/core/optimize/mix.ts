@@ -83,7 +83,8 @@ export type Binding =
   /** Losing replicas of this variant would leave this much of the served demand uncarried. */
   | { readonly kind: 'redundancy'; readonly variant: VariantId; readonly requestsPerSecond: number }
   /** The current counts stay: the cheapest mix would save only this much. */
-  | { readonly kind: 'hold'; readonly savingPerHour: number }
+  /** `spareUntil`: when fewer of the same replicas would be taken, if they still suffice. */
+  | { readonly kind: 'hold'; readonly savingPerHour: number; readonly spareUntil?: number }
   /** The variant cannot be given its minimum share of the class. */
   | { readonly kind: 'minShare'; readonly variant: VariantId; readonly class: ClassId }
 
