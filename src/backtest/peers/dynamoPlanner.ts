@@ -119,7 +119,7 @@ class Interval {
 }
 
 /** Beyond 2 on traffic whose lengths vary much: capacity at mean lengths is that far off. */
-const factors = [1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2, 2.2, 2.4, 2.6, 3]
+const factors = [1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2, 2.2, 2.4, 2.6, 2.8, 3]
 
 export function dynamoPlannerPeer(names: readonly string[]): Peer {
   return {
