@@ -11,7 +11,7 @@ import { createTools } from '../src/core/tools.ts'
 import { Random } from '../src/simulation/random.ts'
 import { loadEngines } from '../src/solvers/engines.ts'
 import { behavior } from '../test/behavior.ts'
-import { h100, policy, policySet, signals, variant } from '../test/decide/world.ts'
+import { h100, policy, policySet, signals, tokensOf, variant } from '../test/decide/world.ts'
 
 const [fleets = 40, hours = 6, seed = 1] = process.argv.slice(2).map(Number)
 const tickSeconds = 15
@@ -83,7 +83,7 @@ function run(policies: PolicySet, load: number, noise: Noise, random: Random): O
       rates.set(id, minute)
       observed[id] = signals(ready[i] ?? 0, rate, {
         // Tokens are counted over a minute, of requests that get as many a second each whatever the noise.
-        generationTokensPerSecond: (130 * minute.reduce((sum, one) => sum + one, 0)) / minute.length,
+        generationTokensPerSecond: tokensOf(minute),
         replicas: { desired, ready: ready[i] ?? 0, starting, terminating: 0 },
       })
     })

@@ -32,7 +32,7 @@ export function eventsPerSecond(histogram: Histogram): number {
 
 /** The edges of a bucket; the last one, which has no upper edge, is taken to end at twice its lower one. */
 export function spanOf(
-  { upperBounds }: Histogram,
+  { upperBounds }: Pick<Histogram, 'upperBounds'>,
   bucket: number,
 ): { readonly lower: number; readonly upper: number } {
   const lower = upperBounds[bucket - 1] ?? 0

@@ -36,38 +36,28 @@ export function memoryOf(
   for (const variant of view.policy.variants) {
     const { id } = variant
     const move = moved.get(id)
-    const memory =
-      move === undefined
-        ? state.variants[id]
-        : {
-            ...planned(move, state.variants[id], at),
-            ...wantedMemory(plan?.replicas[id], state.variants[id], at),
-          }
-    const speed = learns ? (view.speeds.get(variant) ?? state.variants[id]?.speed) : undefined
+    const known = state.variants[id]
+    const memory = move === undefined ? known : planned(move, plan?.replicas[id], known, at)
+    const speed = learns ? (view.speeds.get(variant) ?? known?.speed) : undefined
     if (memory === undefined) continue
     const { speed: _, ...rest } = memory
-    memories[id] = {
-      ...rest,
-      ...(speed === undefined ? {} : { speed }),
-    }
+    memories[id] = { ...rest, ...(speed === undefined ? {} : { speed }) }
   }
   return memories
 }
 
-function planned({ target }: Move, known: VariantMemory | undefined, at: number): VariantMemory {
-  const before = targetBefore(known, at)
-  return { target, plannedAt: at, ...(before === undefined ? {} : { before }) }
-}
-
-function wantedMemory(
+function planned(
+  { target }: Move,
   wanted: number | undefined,
   known: VariantMemory | undefined,
   at: number,
-): Pick<VariantMemory, 'wanted' | 'wantedBefore'> {
-  const before = wantedBefore(known, at)
+): VariantMemory {
+  const [before, lastWanted] = [targetBefore(known, at), wantedBefore(known, at)]
   return {
+    ...{ target, plannedAt: at },
+    ...(before === undefined ? {} : { before }),
     ...(wanted === undefined ? {} : { wanted }),
-    ...(before === undefined ? {} : { wantedBefore: before }),
+    ...(lastWanted === undefined ? {} : { wantedBefore: lastWanted }),
   }
 }
 

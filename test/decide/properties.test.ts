@@ -6,7 +6,18 @@ import { isMissing, type MissingReason, missing } from '../../src/core/reading.t
 import { emptyState } from '../../src/core/state.ts'
 import { Random } from '../../src/simulation/random.ts'
 import { behavior } from '../behavior.ts'
-import { blind, l40s, observe, policy, policySet, signals, story, variant, variantOf } from './world.ts'
+import {
+  blind,
+  l40s,
+  observe,
+  policy,
+  policySet,
+  signals,
+  story,
+  tokensOf,
+  variant,
+  variantOf,
+} from './world.ts'
 
 const fleet = policySet(
   [
@@ -285,11 +296,6 @@ describe('over random histories', () => {
     )
   })
 })
-
-/** Of requests that get 65 tokens a second each, as `signals` has them, counted over the last minute. */
-function tokensOf(rates: readonly number[]): number {
-  return (130 * rates.reduce((sum, rate) => sum + rate, 0)) / rates.length
-}
 
 describe('at constant load', () => {
   it('5 % of noise changes a target less than twice an hour, at any load', () => {

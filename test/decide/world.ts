@@ -106,6 +106,11 @@ export function signals(
   }
 }
 
+/** Output tokens per second of requests as `signals` has them, counted over a minute in which these rates were read. */
+export function tokensOf(rates: readonly number[]): number {
+  return (130 * rates.reduce((sum, rate) => sum + rate, 0)) / rates.length
+}
+
 /** Every signal of a variant missing for one reason; its replicas may still be known from Kubernetes. */
 export function blind(why: Missing, changes: Partial<VariantSignals> = {}): VariantSignals {
   const nothing = Object.fromEntries(Object.keys(signals(0, 0)).map((signal) => [signal, why]))

@@ -2,6 +2,7 @@
 // arrive, and of so many of them and no more. A plant that told the mean of all requests there will ever be would tell a
 // controller what no engine knows.
 import type { LengthBin, Shape } from '../../core/capacity/question.ts'
+import { spanOf } from '../../core/histogram.ts'
 import type { Random } from '../../simulation/random.ts'
 import { lengthBounds, type Tally } from '../tally.ts'
 import { meanOf } from '../traffic/lengthPoints.ts'
@@ -112,10 +113,11 @@ export class LengthCounts {
   }
 }
 
-/** Tokens; the last bucket has no upper edge. */
-const middles: readonly number[] = [...lengthBounds, 2 * (lengthBounds.at(-1) ?? 0)].map(
-  (upper, bucket) => ((lengthBounds[bucket - 1] ?? 0) + upper) / 2,
-)
+/** Tokens. */
+const middles: readonly number[] = Array.from({ length: lengthBounds.length + 1 }, (_, bucket) => {
+  const { lower, upper } = spanOf({ upperBounds: lengthBounds }, bucket)
+  return (lower + upper) / 2
+})
 
 /** Engines count whole tokens; a point is the mean of many lengths. */
 function bucketsOf(points: readonly LengthBin[]): Buckets {

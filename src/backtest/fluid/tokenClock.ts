@@ -58,8 +58,8 @@ export class TokenClock {
 
   private forget(): void {
     if (this.tokens.length < 2 * keptSteps) return
+    const dropped = this.tokens.length - keptSteps
     this.tokens = this.tokens.slice(-keptSteps)
-    const dropped = 2 * keptSteps - keptSteps
     this.begun = this.begun.map((sums) => sums.slice(-keptSteps))
     for (const [at, step] of this.steps.entries()) this.steps[at] = Math.max(0, step - dropped)
   }

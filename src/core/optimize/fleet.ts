@@ -126,9 +126,11 @@ function planCoupled(
   return planTogether(problems, pools, engines, coupledLimits)
 }
 
+/** What was wanted last is no part of a program: it decides afterwards whether a change is worth making. */
 function keyOf({ id, problem, capacityKey }: FleetModel): readonly unknown[] {
   const { capacity: _, pools: __, ...data } = problem
-  return [id, data, capacityKey]
+  const variants = problem.variants.map(({ last: ___, ...variant }) => variant)
+  return [id, { ...data, variants }, capacityKey]
 }
 
 function poolsOf(models: readonly FleetModel[], pools: readonly MixPool[]): readonly MixPool[] {
